@@ -1,0 +1,7 @@
+#pragma once
+// Precompiled for every target that sees tensors.
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>

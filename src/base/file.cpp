@@ -1,0 +1,119 @@
+#include "ditmesh/base/file.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <utility>
+
+#include "ditmesh/base/error.hpp"
+#include "ditmesh/base/text.hpp"
+
+namespace ditmesh {
+
+namespace {
+
+class FileDescriptor {
+ public:
+  FileDescriptor(const std::filesystem::path& path, int flags) : fd_(::open(path.c_str(), flags, 0644)) {}
+  ~FileDescriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  FileDescriptor(const FileDescriptor&) = delete;
+  FileDescriptor& operator=(const FileDescriptor&) = delete;
+
+  explicit operator bool() const { return fd_ >= 0; }
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+[[noreturn]] void fail(std::string_view doing, const std::filesystem::path& path) {
+  throw EnvironmentError(cat("cannot ", doing, " ", path, ": ", std::strerror(errno)),
+                         "check the path, its permissions and the free space");
+}
+
+void sync_folder(const std::filesystem::path& folder) {
+  const FileDescriptor descriptor(folder.empty() ? "." : folder, O_RDONLY | O_DIRECTORY);
+  // Some network file systems refuse fsync on folders; the rename stands all the same.
+  if (descriptor && ::fsync(descriptor.get()) != 0 && errno != EINVAL && errno != ENOTSUP) {
+    fail("sync", folder);
+  }
+}
+
+}  // namespace
+
+std::string read_file(const std::filesystem::path& path) {
+  if (std::filesystem::is_directory(path)) {
+    throw ConfigError(cat(path, " is a folder"), "a file is needed here");
+  }
+  std::ifstream in(path, std::ios::binary);
+  if (!in) {
+    throw ConfigError(cat("cannot read ", path, ": ", std::strerror(errno)),
+                      "check the path and its permissions");
+  }
+  std::ostringstream content;
+  content << in.rdbuf();
+  return content.str();
+}
+
+void write_file_atomically(const std::filesystem::path& path, std::string_view content) {
+  const std::filesystem::path temporary = path.string() + ".tmp";
+  {
+    const FileDescriptor descriptor(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC);
+    if (!descriptor) fail("create", temporary);
+    while (!content.empty()) {
+      const ssize_t written = ::write(descriptor.get(), content.data(), content.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) fail("write", temporary);
+      content.remove_prefix(static_cast<size_t>(written));
+    }
+  }
+  rename_durably(temporary, path);
+}
+
+void rename_durably(const std::filesystem::path& temporary, const std::filesystem::path& path) {
+  {
+    const FileDescriptor descriptor(temporary, O_RDONLY | O_CLOEXEC);
+    if (!descriptor || ::fsync(descriptor.get()) != 0) fail("sync", temporary);
+  }
+  if (std::rename(temporary.c_str(), path.c_str()) != 0) fail("rename to", path);
+  sync_folder(path.parent_path());
+}
+
+MappedFile::MappedFile(const std::filesystem::path& path) {
+  const FileDescriptor descriptor(path, O_RDONLY | O_CLOEXEC);
+  struct stat status {};
+  if (!descriptor || ::fstat(descriptor.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
+    throw ConfigError(cat("cannot read ", path, ": ", descriptor ? "not a file" : std::strerror(errno)),
+                      "check the path and its permissions");
+  }
+  if (status.st_size == 0) throw ConfigError(cat(path, " is empty"), "fetch it again");
+  size_ = static_cast<size_t>(status.st_size);
+  void* address = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, descriptor.get(), 0);
+  if (address == MAP_FAILED) fail("map", path);
+  data_ = static_cast<const uint8_t*>(address);
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) ::munmap(const_cast<uint8_t*>(data_), size_);
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+
+void MappedFile::forget(const uint8_t* begin, size_t size) const noexcept {
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  // Only whole pages inside the range: neighbours may still be wanted.
+  const uintptr_t first = (reinterpret_cast<uintptr_t>(begin) + page - 1) / page * page;
+  const uintptr_t last = (reinterpret_cast<uintptr_t>(begin) + size) / page * page;
+  if (last > first) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+}
+
+}  // namespace ditmesh

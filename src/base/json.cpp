@@ -1,0 +1,55 @@
+#include "ditmesh/base/json.hpp"
+
+#include "ditmesh/base/error.hpp"
+#include "ditmesh/base/file.hpp"
+#include "ditmesh/base/text.hpp"
+
+namespace ditmesh {
+
+Json parse_json(std::string_view text, std::string_view name) {
+  try {
+    return Json::parse(text);
+  } catch (const Json::parse_error& error) {
+    // The byte is one past the last character read.
+    const size_t end = std::min(error.byte > 0 ? error.byte - 1 : 0, text.size());
+    const std::string_view before = text.substr(0, end);
+    const size_t line_begin = before.rfind('\n') + 1;  // npos + 1 = 0
+    const auto line = std::count(before.begin(), before.end(), '\n') + 1;
+    std::string reason = error.what();
+    if (const size_t place = reason.find("syntax error"); place != std::string::npos) {
+      reason = reason.substr(place);
+    }
+    throw ConfigError(cat(name, ": line ", line, ", column ", end - line_begin + 1, ": ", reason),
+                      "the file is not valid JSON, fetch or write it again");
+  }
+}
+
+Json read_json_file(const std::filesystem::path& path) { return parse_json(read_file(path), path.string()); }
+
+JsonObject::JsonObject(Json value, std::string name) : value_(std::move(value)), name_(std::move(name)) {
+  if (!value_.is_object()) {
+    throw ConfigError(cat(name_, " must hold a JSON object, found ", value_.type_name()));
+  }
+}
+
+bool JsonObject::has(const std::string& key) const {
+  const auto field = value_.find(key);
+  return field != value_.end() && !field->is_null();
+}
+
+const Json& JsonObject::at(const std::string& key) const {
+  if (!has(key)) throw ConfigError(cat(name_, ": field '", key, "' is missing"));
+  return value_.at(key);
+}
+
+int64_t JsonObject::dimension(const std::string& key) const {
+  const auto value = get<int64_t>(key);
+  if (value < 1) throw ConfigError(cat(name_, ": field '", key, "' must be at least 1, found ", value));
+  return value;
+}
+
+void JsonObject::wrong_type(const std::string& key) const {
+  throw ConfigError(cat(name_, ": field '", key, "' has the wrong type: ", value_.at(key).dump()));
+}
+
+}  // namespace ditmesh

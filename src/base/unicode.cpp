@@ -1,0 +1,104 @@
+#include "ditmesh/base/unicode.hpp"
+
+#include <utf8proc.h>
+
+#include <cstdlib>
+#include <memory>
+
+#include "ditmesh/base/error.hpp"
+#include "ditmesh/base/text.hpp"
+
+namespace ditmesh {
+
+namespace {
+
+// Calls `use(code point)` for each code point; returns the offset of the first invalid byte.
+template <typename Use>
+std::optional<size_t> for_each_code_point(std::string_view text, Use use) {
+  const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(text.data());
+  size_t offset = 0;
+  while (offset < text.size()) {
+    utf8proc_int32_t code_point = 0;
+    const auto used = utf8proc_iterate(bytes + offset,
+                                       static_cast<utf8proc_ssize_t>(text.size() - offset), &code_point);
+    if (used < 0) return offset;
+    use(static_cast<char32_t>(code_point));
+    offset += static_cast<size_t>(used);
+  }
+  return std::nullopt;
+}
+
+utf8proc_category_t category(char32_t c) { return utf8proc_category(static_cast<utf8proc_int32_t>(c)); }
+
+}  // namespace
+
+std::optional<size_t> find_invalid_utf8(std::string_view text) {
+  return for_each_code_point(text, [](char32_t) {});
+}
+
+std::u32string decode_utf8(std::string_view text) {
+  std::u32string code_points;
+  code_points.reserve(text.size());
+  const auto invalid = for_each_code_point(text, [&](char32_t c) { code_points.push_back(c); });
+  if (invalid) {
+    throw ConfigError(cat("text must be valid UTF-8, byte ", *invalid, " is not"), "save it as UTF-8");
+  }
+  return code_points;
+}
+
+void append_utf8(std::string& text, char32_t code_point) {
+  utf8proc_uint8_t bytes[4];
+  const auto size = utf8proc_encode_char(static_cast<utf8proc_int32_t>(code_point), bytes);
+  text.append(reinterpret_cast<const char*>(bytes), static_cast<size_t>(size));
+}
+
+std::string encode_utf8(std::u32string_view code_points) {
+  std::string text;
+  text.reserve(code_points.size());
+  for (const char32_t c : code_points) append_utf8(text, c);
+  return text;
+}
+
+std::string normalize_nfc(std::string_view text) {
+  utf8proc_uint8_t* composed = nullptr;
+  const auto size = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
+                                 static_cast<utf8proc_ssize_t>(text.size()), &composed,
+                                 static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
+  const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(composed, &std::free);
+  if (size < 0) throw ConfigError(cat("text cannot be normalised: ", utf8proc_errmsg(size)));
+  return {reinterpret_cast<const char*>(composed), static_cast<size_t>(size)};
+}
+
+std::u32string to_lower(std::u32string_view code_points) {
+  std::u32string lower;
+  lower.reserve(code_points.size());
+  for (const char32_t c : code_points) {
+    // The one code point whose unconditional lower case is two code points.
+    if (c == U'\u0130') {
+      lower += U"i\u0307";
+    } else {
+      lower.push_back(static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c))));
+    }
+  }
+  return lower;
+}
+
+bool is_letter(char32_t c) {
+  const auto kind = category(c);
+  return kind >= UTF8PROC_CATEGORY_LU && kind <= UTF8PROC_CATEGORY_LO;
+}
+
+bool is_number(char32_t c) {
+  const auto kind = category(c);
+  return kind >= UTF8PROC_CATEGORY_ND && kind <= UTF8PROC_CATEGORY_NO;
+}
+
+bool is_white_space(char32_t c) {
+  if ((c >= 0x09 && c <= 0x0D) || c == 0x85) return true;
+  const auto kind = category(c);
+  return kind >= UTF8PROC_CATEGORY_ZS && kind <= UTF8PROC_CATEGORY_ZP;
+}
+
+bool is_control(char32_t c) { return category(c) == UTF8PROC_CATEGORY_CC; }
+
+}  // namespace ditmesh

@@ -1,0 +1,1 @@
+#include "ditmesh/base/error.hpp"
