@@ -1,5 +1,5 @@
 # One layer = one library = one folder: src/NAME/*.cpp, include/ditmesh/NAME/,
-# tests/NAME/*_test.cpp. A new file needs no line here.
+# tests/NAME/*.cpp. A new file needs no line here.
 
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
@@ -35,7 +35,7 @@ function(ditmesh_target name)
     ditmesh_use_torch_pch(ditmesh_${name})
   endif()
 
-  file(GLOB tests CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${name}/*_test.cpp)
+  file(GLOB tests CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${name}/*.cpp)
   if(BUILD_TESTING AND tests)
     add_executable(test_${name} ${tests})
     target_link_libraries(test_${name} PRIVATE ditmesh_${name} ditmesh_flags ${ARG_PRIVATE} GTest::gmock GTest::gtest_main)

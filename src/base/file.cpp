@@ -78,6 +78,15 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view c
   rename_durably(temporary, path);
 }
 
+void create_folders(const std::filesystem::path& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) {
+    throw EnvironmentError(cat("cannot create the folder ", folder, ": ", error.message()),
+                           "check the path, its permissions and the free space");
+  }
+}
+
 void rename_durably(const std::filesystem::path& temporary, const std::filesystem::path& path) {
   {
     const FileDescriptor descriptor(temporary, O_RDONLY | O_CLOEXEC);

@@ -69,6 +69,25 @@ std::string normalize_nfc(std::string_view text) {
   return {reinterpret_cast<const char*>(composed), static_cast<size_t>(size)};
 }
 
+std::vector<std::string_view> grapheme_clusters(std::string_view text) {
+  std::vector<std::string_view> clusters;
+  utf8proc_int32_t state = 0;
+  char32_t previous = 0;
+  size_t begin = 0;
+  size_t place = 0;
+  for_each_code_point(text, [&](char32_t c) {
+    if (place > 0 && utf8proc_grapheme_break_stateful(static_cast<utf8proc_int32_t>(previous),
+                                                      static_cast<utf8proc_int32_t>(c), &state)) {
+      clusters.push_back(text.substr(begin, place - begin));
+      begin = place;
+    }
+    previous = c;
+    place += c < 0x80 ? 1U : c < 0x800 ? 2U : c < 0x10000 ? 3U : 4U;
+  });
+  if (begin < text.size()) clusters.push_back(text.substr(begin));
+  return clusters;
+}
+
 std::u32string to_lower(std::u32string_view code_points) {
   std::u32string lower;
   lower.reserve(code_points.size());

@@ -16,6 +16,9 @@ std::string read_file(const std::filesystem::path& path);
 /// is complete or not there. Throws EnvironmentError.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
+/// Creates the folder and those above it, unless they are there. Throws EnvironmentError.
+void create_folders(const std::filesystem::path& folder);
+
 /// Makes the rename of `temporary` to `path` durable. Throws EnvironmentError.
 void rename_durably(const std::filesystem::path& temporary, const std::filesystem::path& path);
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace ditmesh {
 
@@ -20,6 +21,9 @@ void append_utf8(std::string& text, char32_t code_point);
 
 /// Canonical composition (NFC) of valid UTF-8.
 std::string normalize_nfc(std::string_view text);
+
+/// The extended grapheme clusters of valid UTF-8 (UAX #29), as views of `text`.
+std::vector<std::string_view> grapheme_clusters(std::string_view text);
 
 /// Full lower case, each code point by itself (as Rust's char::to_lowercase).
 std::u32string to_lower(std::u32string_view code_points);

@@ -1,0 +1,35 @@
+#pragma once
+// Where the weights of a model come from: a checkpoint, or random numbers.
+
+#include <ATen/core/Tensor.h>
+
+#include <string>
+#include <vector>
+
+#include "ditmesh/mesh/range.hpp"
+
+namespace ditmesh {
+
+/// Part of a weight: runs of indices along one dimension, one below the other. No runs: all of it.
+struct WeightSlice {
+  int64_t dimension = 0;
+  std::vector<Range> runs;
+};
+
+class WeightSource {
+ public:
+  virtual ~WeightSource() = default;
+
+  virtual bool has(const std::string& name) const = 0;
+
+  /// Writes the slice of weight `name` to `out`, converted to its dtype and
+  /// device; only those bytes are read. Throws ConfigError if the weight is
+  /// missing or its shape is not `shape`.
+  virtual void read(const std::string& name, at::IntArrayRef shape, const WeightSlice& slice,
+                    at::Tensor out) = 0;
+
+  /// The whole weight in a new tensor.
+  at::Tensor whole(const std::string& name, at::IntArrayRef shape, const at::TensorOptions& options);
+};
+
+}  // namespace ditmesh

@@ -1,0 +1,121 @@
+#include "ditmesh/comm/communicator.hpp"
+
+#include <ATen/ops/empty.h>
+
+#include "ditmesh/base/error.hpp"
+#include "ditmesh/base/text.hpp"
+#include "ditmesh/mesh/range.hpp"
+
+namespace ditmesh {
+
+Work& Work::operator=(Work&& other) {
+  if (this != &other) {
+    wait();
+    finish_ = std::exchange(other.finish_, nullptr);
+  }
+  return *this;
+}
+
+Work::~Work() {
+  try {
+    wait();
+  } catch (...) {
+    // The error that unwinds us, or the next verb, tells what happened.
+  }
+}
+
+void Work::wait() {
+  if (const auto finish = std::exchange(finish_, nullptr)) finish();
+}
+
+Work Communicator::all_reduce(const at::Tensor& tensor) {
+  start("all_reduce", {tensor});
+  return size_ == 1 ? Work{} : do_all_reduce(tensor);
+}
+
+Work Communicator::all_gather(const at::Tensor& out, const at::Tensor& in, const RowCounts& rows) {
+  start("all_gather", {out, in});
+  require(rows.size() == static_cast<size_t>(size_) && in.size(0) == rows[rank_] && out.size(0) == sum(rows),
+          "all_gather", "needs one row count per rank that match the tensors");
+  return do_all_gather(out, in, rows);
+}
+
+Work Communicator::reduce_scatter(const at::Tensor& out, const at::Tensor& in, const RowCounts& rows) {
+  start("reduce_scatter", {out, in});
+  require(rows.size() == static_cast<size_t>(size_) && out.size(0) == rows[rank_] && in.size(0) == sum(rows),
+          "reduce_scatter", "needs one row count per rank that match the tensors");
+  return do_reduce_scatter(out, in, rows);
+}
+
+Work Communicator::all_to_all(const at::Tensor& out, const RowCounts& receive, const at::Tensor& in,
+                              const RowCounts& send) {
+  start("all_to_all", {out, in});
+  require(receive.size() == static_cast<size_t>(size_) && send.size() == receive.size() &&
+              out.size(0) == sum(receive) && in.size(0) == sum(send),
+          "all_to_all", "needs one row count per rank that match the tensors");
+  return do_all_to_all(out, receive, in, send);
+}
+
+Work Communicator::broadcast(const at::Tensor& tensor, int root) {
+  start("broadcast", {tensor});
+  require(root >= 0 && root < size_, "broadcast", "needs a root inside the group");
+  return size_ == 1 ? Work{} : do_broadcast(tensor, root);
+}
+
+Work Communicator::exchange(std::vector<Message> messages) {
+  std::vector<at::Tensor> tensors;
+  for (const Message& message : messages) {
+    tensors.push_back(message.tensor);
+    require(message.peer >= 0 && message.peer < size_, "exchange", "needs peers inside the group");
+  }
+  start("exchange", tensors);
+  return do_exchange(std::move(messages));
+}
+
+int Communicator::agree(int status) {
+  start("agree", {});
+  return size_ == 1 ? status : do_agree(status);
+}
+
+Work Communicator::do_reduce_scatter(const at::Tensor& out, const at::Tensor& in, const RowCounts& rows) {
+  // Every rank gets all ranks' versions of its own rows and adds them in order
+  // of the ranks: the sum does not depend on timing or on the group's shape.
+  std::vector<int64_t> shape = out.sizes().vec();
+  shape[0] *= size_;
+  const at::Tensor parts = at::empty(shape, in.options());
+  auto transfer = std::make_shared<Work>(do_all_to_all(parts, RowCounts(size_, rows[rank_]), in, rows));
+  return Work([transfer, parts, out, own = rows[rank_], size = size_] {
+    transfer->wait();
+    at::Tensor total = parts.narrow(0, 0, own).to(
+        at::isReducedFloatingType(out.scalar_type()) ? at::kFloat : out.scalar_type(), false, true);
+    for (int peer = 1; peer < size; ++peer) total.add_(parts.narrow(0, peer * own, own));
+    out.copy_(total);
+  });
+}
+
+Work Communicator::do_all_reduce(const at::Tensor& tensor) {
+  const at::Tensor flat = tensor.view({-1});
+  const RowCounts rows = split_evenly(flat.size(0), size_);
+  const at::Tensor own = at::empty({rows[rank_]}, flat.options());
+  do_reduce_scatter(own, flat, rows).wait();
+  auto gather = std::make_shared<Work>(do_all_gather(flat, own, rows));
+  return Work([gather, own] { gather->wait(); });
+}
+
+std::string Communicator::describe(const std::string& verb) const {
+  return cat(verb, " number ", sequence_, " of group '", name_, "', rank ", rank_, " of ", size_);
+}
+
+void Communicator::start(const std::string& verb, const std::vector<at::Tensor>& tensors) {
+  ++sequence_;
+  for (const at::Tensor& tensor : tensors) {
+    require(tensor.defined() && tensor.is_contiguous() && tensor.dim() >= 1, verb,
+            "needs contiguous tensors of at least one dimension");
+  }
+}
+
+void Communicator::require(bool rule, const std::string& verb, const std::string& text) const {
+  if (!rule) throw InternalError(cat(describe(verb), " ", text));
+}
+
+}  // namespace ditmesh

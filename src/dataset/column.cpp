@@ -1,0 +1,165 @@
+#include "column.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+#include "ditmesh/base/error.hpp"
+#include "ditmesh/base/text.hpp"
+
+namespace ditmesh {
+
+namespace {
+
+constexpr hsize_t kChunkRows = 65536;
+
+Hdf5Handle copy_type(hid_t type) { return {H5Tcopy(type), H5Tclose, "copy a type"}; }
+
+}  // namespace
+
+Hdf5Handle status_type() {
+  Hdf5Handle type(H5Tenum_create(H5T_STD_U8LE), H5Tclose, "make the status type");
+  for (const SampleStatus status : {SampleStatus::missing, SampleStatus::done, SampleStatus::failed}) {
+    const auto value = static_cast<uint8_t>(status);
+    check_hdf5(H5Tenum_insert(type.get(), std::string(to_string(status)).c_str(), &value), "make the status type");
+  }
+  return type;
+}
+
+Hdf5Handle fixed_ascii_type(size_t size) {
+  Hdf5Handle type = copy_type(H5T_C_S1);
+  check_hdf5(H5Tset_size(type.get(), size), "make a text type");
+  check_hdf5(H5Tset_strpad(type.get(), H5T_STR_NULLPAD), "make a text type");
+  return type;
+}
+
+Column::Column(Hdf5Handle type, size_t num_rows)
+    : type_(std::move(type)),
+      num_rows_(num_rows),
+      row_bytes_(H5Tget_size(type_.get())),
+      bytes_(num_rows_ * row_bytes_) {}
+
+Column::~Column() {
+  if (bytes_.empty() || type_.get() < 0 || H5Tis_variable_str(type_.get()) <= 0) return;
+  for (size_t row = 0; row < num_rows_; ++row) {
+    char* text = nullptr;
+    std::memcpy(&text, bytes_.data() + row * row_bytes_, sizeof(text));
+    H5free_memory(text);
+  }
+}
+
+Column Column::read(hid_t group, const std::string& name) {
+  const Hdf5Handle dataset = open_dataset(group, name);
+  // Files are little-endian, as all our machines are: the file's type serves in memory.
+  Column column(Hdf5Handle(H5Dget_type(dataset.get()), H5Tclose, "read a type"), shape_of(dataset.get()).at(0));
+  if (column.num_rows_ > 0) {
+    check_hdf5(H5Dread(dataset.get(), column.type_.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, column.bytes_.data()),
+               cat("read the column ", name));
+  }
+  return column;
+}
+
+template <typename T>
+Column Column::of(Hdf5Handle type, const std::vector<T>& values) {
+  Column column(std::move(type), values.size());
+  std::memcpy(column.bytes_.data(), values.data(), values.size() * sizeof(T));
+  return column;
+}
+
+Column Column::of_ints(const std::vector<int64_t>& values) { return of(copy_type(H5T_STD_I64LE), values); }
+Column Column::of_int32s(const std::vector<int32_t>& values) { return of(copy_type(H5T_STD_I32LE), values); }
+Column Column::of_floats(const std::vector<float>& values) { return of(copy_type(H5T_IEEE_F32LE), values); }
+Column Column::of_status(const std::vector<SampleStatus>& values) { return of(status_type(), values); }
+
+Column Column::of_texts(const std::vector<std::string>& values) {
+  Column column(utf8_type(), values.size());
+  for (size_t row = 0; row < values.size(); ++row) {
+    if (values[row].empty()) continue;  // nothing is written for a null pointer
+    auto* text = static_cast<char*>(H5allocate_memory(values[row].size() + 1, false));
+    if (text == nullptr) throw EnvironmentError("memory for the texts of a column is used up", "use more memory");
+    std::memcpy(text, values[row].c_str(), values[row].size() + 1);
+    std::memcpy(column.bytes_.data() + row * column.row_bytes_, &text, sizeof(text));
+  }
+  return column;
+}
+
+Column Column::of_fixed_texts(const std::vector<std::string>& values, size_t size) {
+  Column column(fixed_ascii_type(size), values.size());
+  for (size_t row = 0; row < values.size(); ++row) {
+    std::memcpy(column.bytes_.data() + row * size, values[row].data(), std::min(size, values[row].size()));
+  }
+  return column;
+}
+
+void Column::write(hid_t group, const std::string& name, const std::string& units) const {
+  const Hdf5Handle space = simple_space({num_rows_});
+  const Hdf5Handle creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose, "set up a column");
+  const hsize_t chunk = std::clamp<hsize_t>(num_rows_, 1, kChunkRows);
+  check_hdf5(H5Pset_chunk(creation.get(), 1, &chunk), "set up a column");
+  check_hdf5(H5Pset_shuffle(creation.get()), "set up a column");
+  check_hdf5(H5Pset_deflate(creation.get(), 1), "set up a column");
+  const std::string doing = cat("write the column ", name);
+  Hdf5Handle dataset(H5Dcreate2(group, name.c_str(), type_.get(), space.get(), H5P_DEFAULT, creation.get(), H5P_DEFAULT),
+                     H5Dclose, doing);
+  check_hdf5(H5Dwrite(dataset.get(), type_.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes_.data()), doing);
+  describe(dataset.get(), "sample", units);
+  dataset.close(doing);
+}
+
+void Column::take(size_t to, Column& other, size_t from) {
+  if (row_bytes_ != other.row_bytes_ || H5Tequal(type_.get(), other.type_.get()) <= 0) {
+    throw EnvironmentError("a column has another type in one shard than in another",
+                           "the shards come from different versions or jobs, take those of one");
+  }
+  std::byte* source = other.bytes_.data() + from * row_bytes_;
+  std::memcpy(bytes_.data() + to * row_bytes_, source, row_bytes_);
+  std::memset(source, 0, row_bytes_);  // texts have one owner
+}
+
+Column Column::empty_like(size_t num_rows) const { return {copy_type(type_.get()), num_rows}; }
+
+template <typename T>
+std::vector<T> Column::converted(hid_t to) const {
+  const H5T_class_t kind = H5Tget_class(type_.get());
+  if (kind != H5Tget_class(to)) {
+    throw EnvironmentError("a column of /samples does not hold the type that it should",
+                           "make the index again with ditmesh index");
+  }
+  // In place, as HDF5 converts: the buffer must hold the larger of both.
+  std::vector<std::byte> buffer(num_rows_ * std::max(row_bytes_, sizeof(T)));
+  std::copy(bytes_.begin(), bytes_.end(), buffer.begin());
+  check_hdf5(H5Tconvert(type_.get(), to, num_rows_, buffer.data(), nullptr, H5P_DEFAULT), "convert a column");
+  std::vector<T> values(num_rows_);
+  std::memcpy(static_cast<void*>(values.data()), buffer.data(), num_rows_ * sizeof(T));
+  return values;
+}
+
+std::vector<int64_t> Column::ints() const { return converted<int64_t>(H5T_NATIVE_INT64); }
+std::vector<float> Column::floats() const { return converted<float>(H5T_NATIVE_FLOAT); }
+std::vector<SampleStatus> Column::statuses() const { return converted<SampleStatus>(status_type().get()); }
+
+bool Column::is_text() const { return H5Tget_class(type_.get()) == H5T_STRING; }
+bool Column::is_free_text() const { return is_text() && H5Tis_variable_str(type_.get()) > 0; }
+
+std::vector<std::string> Column::texts() const {
+  if (!is_text()) {
+    throw EnvironmentError("a column of /samples holds numbers where texts should be",
+                           "make the index again with ditmesh index");
+  }
+  std::vector<std::string> values(num_rows_);
+  const bool is_free = is_free_text();
+  for (size_t row = 0; row < num_rows_; ++row) {
+    const std::byte* at = bytes_.data() + row * row_bytes_;
+    if (is_free) {
+      const char* text = nullptr;
+      std::memcpy(&text, at, sizeof(text));
+      if (text != nullptr) values[row] = text;
+    } else {
+      const auto* text = reinterpret_cast<const char*>(at);
+      values[row].assign(text, strnlen(text, row_bytes_));
+    }
+  }
+  return values;
+}
+
+}  // namespace ditmesh

@@ -1,0 +1,219 @@
+#include "ditmesh/dataset/shard.hpp"
+
+#include <array>
+#include <limits>
+#include <optional>
+#include <ostream>
+#include <utility>
+
+#include "ditmesh/base/error.hpp"
+#include "ditmesh/base/file.hpp"
+#include "ditmesh/base/text.hpp"
+#include "column.hpp"
+#include "ditmesh/dataset/journal.hpp"
+#include "hdf5.hpp"
+#include "sample_table.hpp"
+#include "shard_file.hpp"
+
+namespace ditmesh {
+
+namespace {
+
+// Gives what is known of each position: the journals first, then the shard
+// file that stands already (from a run before --retry-failed, or a crash
+// between the rename and the removal of the journals).
+class RecordSource {
+ public:
+  RecordSource(const std::filesystem::path& output, const Shard& shard, const std::string& bucket, const Log& log)
+      : journalled_(journalled_samples(output, shard.name, shard.size(), log)) {
+    if (!std::filesystem::exists(output / shard.file())) return;
+    old_file_.emplace(output, shard.name, bucket);
+    old_rows_ = read_samples(old_file_->file()).rows;
+    if (static_cast<int64_t>(old_rows_.size()) != shard.size()) {
+      throw ConfigError(cat(output / shard.file(), " holds ", old_rows_.size(), " samples, this job puts ",
+                            shard.size(), " there"),
+                        "it belongs to another job: choose another --output");
+    }
+  }
+
+  /// Nothing for a sample that is missing.
+  std::optional<JournalRecord> read(const Sample& sample, int64_t position) const {
+    const auto& journalled = journalled_[static_cast<size_t>(position)];
+    const DatasetRow* old = old_rows_.empty() ? nullptr : &old_rows_[static_cast<size_t>(position)];
+    if (journalled) check_same_sample(sample, journalled->entry.row, journalled->entry.copy, journalled->journal);
+    if (old != nullptr) check_same_sample(sample, old->sample.row, old->sample.copy, "the shard file that is there");
+    const bool is_old_better = old != nullptr && old->status == SampleStatus::done &&
+                               !(journalled && journalled->entry.status == SampleStatus::done);
+    if (journalled && !is_old_better) return journalled->read();
+    if (old == nullptr || old->status == SampleStatus::missing) return std::nullopt;
+    JournalRecord record;
+    record.status = old->status;
+    record.error = old->error;
+    record.device_seconds = old->device_seconds;
+    if (old->status == SampleStatus::done) {
+      record.image = old_file_->read_image(position);
+      if (old_file_->has_latents()) record.latents = old_file_->read_latents(position);
+    }
+    return record;
+  }
+
+ private:
+  static void check_same_sample(const Sample& sample, int64_t row, int32_t copy, const std::filesystem::path& source) {
+    if (sample.row == row && sample.copy == copy) return;
+    throw ConfigError(cat(source, " has row ", row, " copy ", copy, " where this job has row ", sample.row, " copy ",
+                          sample.copy),
+                      "it belongs to another job: choose another --output");
+  }
+
+  std::vector<std::optional<JournalledSample>> journalled_;
+  std::optional<ShardFile> old_file_;
+  std::vector<DatasetRow> old_rows_;
+};
+
+// The datasets of a bucket group, made as the first picture and latents come.
+class BucketWriter {
+ public:
+  BucketWriter(hid_t file, const Bucket& bucket, int64_t size)
+      : size_(static_cast<hsize_t>(size)), bucket_(bucket), group_(create_group(file, bucket.name())) {
+    write_attribute(group_.get(), "height", int64_t{bucket.height});
+    write_attribute(group_.get(), "width", int64_t{bucket.width});
+    const auto height = static_cast<hsize_t>(bucket.height);
+    const auto width = static_cast<hsize_t>(bucket.width);
+    images_.emplace(create("images", H5T_STD_U8LE, {size_, height, width, 3}, nullptr));
+    describe(images_->get(), "sample, height, width, channel (red, green, blue)", "sRGB, 0 to 255");
+  }
+
+  void write(int64_t position, const JournalRecord& record) {
+    const Image& image = record.image;
+    if (image.height != bucket_.height || image.width != bucket_.width) {
+      throw EnvironmentError(cat("a picture of the bucket ", bucket_.name(), " has ", image.height, "x", image.width,
+                                 " pixels"),
+                             "its journal belongs to another job: choose another --output");
+    }
+    write_row(images_->get(), position, H5T_NATIVE_UINT8, image.pixels.data());
+    if (!record.latents) return;
+    const Latents& latents = *record.latents;
+    const std::array<int32_t, 3> shape = {latents.channels, latents.height, latents.width};
+    if (!latents_) {
+      latents_shape_ = shape;
+      const float nan = std::numeric_limits<float>::quiet_NaN();
+      latents_.emplace(create("latents", H5T_IEEE_F32LE,
+                              {size_, static_cast<hsize_t>(shape[0]), static_cast<hsize_t>(shape[1]),
+                               static_cast<hsize_t>(shape[2])},
+                              &nan));
+      describe(latents_->get(), "sample, channel, height, width", "latents of the model, NaN where there are none");
+    }
+    if (shape != latents_shape_) {
+      throw EnvironmentError(cat("latents of ", join(shape, "x"), " stand beside others of ", join(latents_shape_, "x")),
+                             "the journal belongs to another job: choose another --output");
+    }
+    write_row(latents_->get(), position, H5T_NATIVE_FLOAT, latents.values.data());
+  }
+
+  void write_rows(const std::vector<DatasetRow>& rows) {
+    std::vector<int64_t> numbers;
+    for (const DatasetRow& row : rows) numbers.push_back(row.sample.row);
+    Column::of_ints(numbers).write(group_.get(), "row", column_units("row"));
+  }
+
+ private:
+  // One row a chunk: whoever wants one picture reads and unpacks one.
+  Hdf5Handle create(const std::string& name, hid_t type, std::vector<hsize_t> shape, const float* fill) const {
+    const std::string doing = cat("create ", name);
+    const Hdf5Handle space = simple_space(shape);
+    const Hdf5Handle creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose, doing);
+    shape[0] = 1;
+    check_hdf5(H5Pset_chunk(creation.get(), static_cast<int>(shape.size()), shape.data()), doing);
+    check_hdf5(H5Pset_deflate(creation.get(), 1), doing);
+    if (fill != nullptr) check_hdf5(H5Pset_fill_value(creation.get(), H5T_NATIVE_FLOAT, fill), doing);
+    return {H5Dcreate2(group_.get(), name.c_str(), type, space.get(), H5P_DEFAULT, creation.get(), H5P_DEFAULT),
+            H5Dclose, doing};
+  }
+
+  static void write_row(hid_t dataset, int64_t position, hid_t type, const void* values) {
+    const Hdf5Handle to = select_rows(dataset, static_cast<hsize_t>(position), 1);
+    auto shape = shape_of(dataset);
+    shape[0] = 1;
+    const Hdf5Handle from = simple_space(shape);
+    check_hdf5(H5Dwrite(dataset, type, from.get(), to.get(), H5P_DEFAULT, values), cat("write sample ", position));
+  }
+
+  hsize_t size_;
+  const Bucket& bucket_;
+  Hdf5Handle group_;
+  std::optional<Hdf5Handle> images_;
+  std::optional<Hdf5Handle> latents_;
+  std::array<int32_t, 3> latents_shape_{};
+};
+
+DatasetRow row_without_result(const Sample& sample, const Bucket& bucket, const Shard& shard, int64_t position) {
+  DatasetRow row;
+  row.sample = sample;
+  row.bucket = bucket.name();
+  row.index_in_bucket = shard.begin + position;
+  row.shard = shard.name;
+  row.index_in_shard = position;
+  return row;
+}
+
+}  // namespace
+
+void StatusCounts::add(SampleStatus status) {
+  switch (status) {
+    case SampleStatus::missing: ++missing; break;
+    case SampleStatus::done: ++done; break;
+    case SampleStatus::failed: ++failed; break;
+  }
+}
+
+std::ostream& operator<<(std::ostream& out, const StatusCounts& counts) {
+  return out << counts.done << " done, " << counts.failed << " failed, " << counts.missing << " missing";
+}
+
+StatusCounts write_shard(const std::filesystem::path& output, const Plan& plan, int64_t shard_index,
+                         const SampleList& samples, const Log& log) {
+  const Shard& shard = plan.shards.at(static_cast<size_t>(shard_index));
+  const Bucket& bucket = plan.buckets.at(static_cast<size_t>(shard.bucket));
+  const RecordSource source(output, shard, bucket.name(), log);
+  const std::filesystem::path path = output / shard.file();
+  const std::filesystem::path temporary = path.string() + ".tmp";
+  create_folders(path.parent_path());
+
+  StatusCounts counts;
+  std::vector<DatasetRow> rows;
+  Hdf5Handle file = create_hdf5_file(temporary);
+  write_attribute(file.get(), "format_version", int64_t{kFormatVersion});
+  {
+    BucketWriter writer(file.get(), bucket, shard.size());
+    for (int64_t position = 0; position < shard.size(); ++position) {
+      const Sample& sample = samples.samples.at(static_cast<size_t>(plan.sample_at(shard_index, position)));
+      DatasetRow row = row_without_result(sample, bucket, shard, position);
+      if (const auto record = source.read(sample, position)) {
+        row.status = record->status;
+        row.error = record->error;
+        row.device_seconds = record->device_seconds;
+        if (record->status == SampleStatus::done) {
+          row.sha256 = pixel_sha256(record->image);
+          writer.write(position, *record);
+        }
+      }
+      counts.add(row.status);
+      rows.push_back(std::move(row));
+    }
+    writer.write_rows(rows);
+  }
+  write_samples(file.get(), rows, samples.further_columns);
+  file.close(cat("close ", temporary));
+  rename_durably(temporary, path);
+  return counts;
+}
+
+std::vector<SampleStatus> shard_status(const std::filesystem::path& output, const Shard& shard) {
+  const std::filesystem::path path = output / shard.file();
+  if (!std::filesystem::exists(path)) return {};
+  const Hdf5Handle file = open_hdf5_file(path);
+  check_format_version(file.get(), path);
+  return Column::read(open_group(file.get(), "samples").get(), "status").statuses();
+}
+
+}  // namespace ditmesh

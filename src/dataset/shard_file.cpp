@@ -1,0 +1,57 @@
+#include "shard_file.hpp"
+
+#include "ditmesh/base/error.hpp"
+#include "ditmesh/base/text.hpp"
+#include "ditmesh/dataset/shard.hpp"
+
+namespace ditmesh {
+
+void check_format_version(hid_t file, const std::filesystem::path& path) {
+  if (!has_attribute(file, "format_version")) {
+    throw EnvironmentError(cat(path, " is not a file of a ditmesh dataset: it has no attribute format_version"),
+                           "check the path");
+  }
+  const int64_t version = read_int_attribute(file, "format_version");
+  if (version != kFormatVersion) {
+    throw EnvironmentError(cat(path, " has format version ", version, ", this ditmesh reads version ", kFormatVersion),
+                           "use the version of ditmesh that wrote it");
+  }
+}
+
+ShardFile::ShardFile(const std::filesystem::path& output, const std::string& name, const std::string& bucket)
+    : name_(name),
+      path_(output / "shards" / (name + ".h5")),
+      file_(open_hdf5_file(path_)),
+      bucket_(open_group(file_.get(), bucket)) {
+  check_format_version(file_.get(), path_);
+}
+
+bool ShardFile::has_latents() const { return has_link(bucket_.get(), "latents"); }
+
+Image ShardFile::read_image(int64_t position) const {
+  const Hdf5Handle images = open_dataset(bucket_.get(), "images");
+  const auto shape = shape_of(images.get());
+  Image image(static_cast<int32_t>(shape.at(1)), static_cast<int32_t>(shape.at(2)));
+  const Hdf5Handle from = select_rows(images.get(), static_cast<hsize_t>(position), 1);
+  const Hdf5Handle to = simple_space({1, shape[1], shape[2], 3});
+  check_hdf5(H5Dread(images.get(), H5T_NATIVE_UINT8, to.get(), from.get(), H5P_DEFAULT, image.pixels.data()),
+             cat("read picture ", position, " of ", path_));
+  return image;
+}
+
+Latents ShardFile::read_latents(int64_t position) const {
+  const Hdf5Handle dataset = open_dataset(bucket_.get(), "latents");
+  const auto shape = shape_of(dataset.get());
+  Latents latents;
+  latents.channels = static_cast<int32_t>(shape.at(1));
+  latents.height = static_cast<int32_t>(shape.at(2));
+  latents.width = static_cast<int32_t>(shape.at(3));
+  latents.values.resize(shape[1] * shape[2] * shape[3]);
+  const Hdf5Handle from = select_rows(dataset.get(), static_cast<hsize_t>(position), 1);
+  const Hdf5Handle to = simple_space({1, shape[1], shape[2], shape[3]});
+  check_hdf5(H5Dread(dataset.get(), H5T_NATIVE_FLOAT, to.get(), from.get(), H5P_DEFAULT, latents.values.data()),
+             cat("read latents ", position, " of ", path_));
+  return latents;
+}
+
+}  // namespace ditmesh

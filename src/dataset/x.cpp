@@ -1,1 +1,0 @@
-#include "ditmesh/base/error.hpp"
