@@ -1,5 +1,7 @@
 #include "ditmesh/base/json.hpp"
 
+#include <algorithm>
+
 #include "ditmesh/base/error.hpp"
 #include "ditmesh/base/file.hpp"
 #include "ditmesh/base/text.hpp"

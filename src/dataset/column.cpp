@@ -1,7 +1,6 @@
 #include "column.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 
 #include "ditmesh/base/error.hpp"
@@ -21,7 +20,8 @@ Hdf5Handle status_type() {
   Hdf5Handle type(H5Tenum_create(H5T_STD_U8LE), H5Tclose, "make the status type");
   for (const SampleStatus status : {SampleStatus::missing, SampleStatus::done, SampleStatus::failed}) {
     const auto value = static_cast<uint8_t>(status);
-    check_hdf5(H5Tenum_insert(type.get(), std::string(to_string(status)).c_str(), &value), "make the status type");
+    check_hdf5(H5Tenum_insert(type.get(), std::string(to_string(status)).c_str(), &value),
+               "make the status type");
   }
   return type;
 }
@@ -51,10 +51,12 @@ Column::~Column() {
 Column Column::read(hid_t group, const std::string& name) {
   const Hdf5Handle dataset = open_dataset(group, name);
   // Files are little-endian, as all our machines are: the file's type serves in memory.
-  Column column(Hdf5Handle(H5Dget_type(dataset.get()), H5Tclose, "read a type"), shape_of(dataset.get()).at(0));
+  Column column(Hdf5Handle(H5Dget_type(dataset.get()), H5Tclose, "read a type"),
+                shape_of(dataset.get()).at(0));
   if (column.num_rows_ > 0) {
-    check_hdf5(H5Dread(dataset.get(), column.type_.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, column.bytes_.data()),
-               cat("read the column ", name));
+    check_hdf5(
+        H5Dread(dataset.get(), column.type_.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, column.bytes_.data()),
+        cat("read the column ", name));
   }
   return column;
 }
@@ -76,7 +78,8 @@ Column Column::of_texts(const std::vector<std::string>& values) {
   for (size_t row = 0; row < values.size(); ++row) {
     if (values[row].empty()) continue;  // nothing is written for a null pointer
     auto* text = static_cast<char*>(H5allocate_memory(values[row].size() + 1, false));
-    if (text == nullptr) throw EnvironmentError("memory for the texts of a column is used up", "use more memory");
+    if (text == nullptr)
+      throw EnvironmentError("memory for the texts of a column is used up", "use more memory");
     std::memcpy(text, values[row].c_str(), values[row].size() + 1);
     std::memcpy(column.bytes_.data() + row * column.row_bytes_, &text, sizeof(text));
   }
@@ -99,8 +102,9 @@ void Column::write(hid_t group, const std::string& name, const std::string& unit
   check_hdf5(H5Pset_shuffle(creation.get()), "set up a column");
   check_hdf5(H5Pset_deflate(creation.get(), 1), "set up a column");
   const std::string doing = cat("write the column ", name);
-  Hdf5Handle dataset(H5Dcreate2(group, name.c_str(), type_.get(), space.get(), H5P_DEFAULT, creation.get(), H5P_DEFAULT),
-                     H5Dclose, doing);
+  Hdf5Handle dataset(
+      H5Dcreate2(group, name.c_str(), type_.get(), space.get(), H5P_DEFAULT, creation.get(), H5P_DEFAULT),
+      H5Dclose, doing);
   check_hdf5(H5Dwrite(dataset.get(), type_.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes_.data()), doing);
   describe(dataset.get(), "sample", units);
   dataset.close(doing);

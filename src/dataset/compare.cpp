@@ -46,7 +46,9 @@ std::optional<double> median(std::vector<double> values) {
   return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
-bool is_worse(const ComparedPair& a, const ComparedPair& b) { return a.difference.psnr_db < b.difference.psnr_db; }
+bool is_worse(const ComparedPair& a, const ComparedPair& b) {
+  return a.difference.psnr_db < b.difference.psnr_db;
+}
 
 // Keeps the `most` pairs with the lowest PSNR, sorted; of equal ones the first.
 void keep_worst(std::vector<ComparedPair>& worst, ComparedPair pair, size_t most) {
@@ -67,7 +69,8 @@ std::string psnr_text(std::optional<double> psnr) {
   return cat(std::fixed, std::setprecision(2), *psnr, " dB");
 }
 
-void print_only_in(std::ostream& out, const char* which, int64_t count, const std::vector<std::string>& names) {
+void print_only_in(std::ostream& out, const char* which, int64_t count,
+                   const std::vector<std::string>& names) {
   if (count == 0) return;
   out << "only in " << which << ": " << count << " (" << join(names, ", ")
       << (count > static_cast<int64_t>(names.size()) ? ", ...)" : ")") << "\n";
@@ -77,7 +80,8 @@ void print_only_in(std::ostream& out, const char* which, int64_t count, const st
 Image visible_difference(const Image& a, const Image& b, int32_t max_abs) {
   Image difference(a.height, a.width);
   for (size_t i = 0; i < a.pixels.size(); ++i) {
-    difference.pixels[i] = static_cast<uint8_t>(std::abs(a.pixels[i] - b.pixels[i]) * 255 / std::max(max_abs, 1));
+    difference.pixels[i] =
+        static_cast<uint8_t>(std::abs(a.pixels[i] - b.pixels[i]) * 255 / std::max(max_abs, 1));
   }
   return difference;
 }
@@ -86,7 +90,8 @@ Image visible_difference(const Image& a, const Image& b, int32_t max_abs) {
 
 PixelDifference pixel_difference(const Image& a, const Image& b) {
   if (a.height != b.height || a.width != b.width) {
-    throw InternalError(cat("pictures of ", a.height, "x", a.width, " and ", b.height, "x", b.width, " were compared"));
+    throw InternalError(
+        cat("pictures of ", a.height, "x", a.width, " and ", b.height, "x", b.width, " were compared"));
   }
   PixelDifference difference;
   int64_t sum_of_squares = 0;
@@ -95,14 +100,15 @@ PixelDifference pixel_difference(const Image& a, const Image& b) {
     difference.max_abs = std::max(difference.max_abs, distance);
     sum_of_squares += int64_t{distance} * distance;
   }
-  const double mean = static_cast<double>(sum_of_squares) / static_cast<double>(std::max<size_t>(1, a.pixels.size()));
+  const double mean =
+      static_cast<double>(sum_of_squares) / static_cast<double>(std::max<size_t>(1, a.pixels.size()));
   difference.psnr_db = sum_of_squares == 0 ? kInfinity : 10 * std::log10(255.0 * 255.0 / mean);
   return difference;
 }
 
 bool Comparison::identical() const {
-  return num_compared == num_identical && num_other_size == 0 && num_not_done_in_both == 0 && num_only_in_a == 0 &&
-         num_only_in_b == 0;
+  return num_compared == num_identical && num_other_size == 0 && num_not_done_in_both == 0 &&
+         num_only_in_a == 0 && num_only_in_b == 0;
 }
 
 bool Comparison::at_least(double min_psnr_db) const {
@@ -172,14 +178,16 @@ OrderedJson to_json(const Comparison& comparison) {
 
 std::string to_text(const Comparison& comparison) {
   std::ostringstream out;
-  out << "compared: " << comparison.num_compared << " samples, " << comparison.num_identical << " identical\n";
+  out << "compared: " << comparison.num_compared << " samples, " << comparison.num_identical
+      << " identical\n";
   if (comparison.num_compared > comparison.num_identical) {
     out << "max difference: " << comparison.max_abs << " of 255\n";
-    out << "PSNR: min " << psnr_text(comparison.psnr_min_db) << ", median " << psnr_text(comparison.psnr_median_db)
-        << "\n";
+    out << "PSNR: min " << psnr_text(comparison.psnr_min_db) << ", median "
+        << psnr_text(comparison.psnr_median_db) << "\n";
   }
   if (comparison.num_other_size > 0) out << "of another size: " << comparison.num_other_size << "\n";
-  if (comparison.num_not_done_in_both > 0) out << "not done in both: " << comparison.num_not_done_in_both << "\n";
+  if (comparison.num_not_done_in_both > 0)
+    out << "not done in both: " << comparison.num_not_done_in_both << "\n";
   print_only_in(out, "A", comparison.num_only_in_a, comparison.only_in_a);
   print_only_in(out, "B", comparison.num_only_in_b, comparison.only_in_b);
   for (const ComparedPair& pair : comparison.worst) {
@@ -191,8 +199,9 @@ std::string to_text(const Comparison& comparison) {
 
 Image worst_pairs_picture(const Dataset& a, const Dataset& b, const Comparison& comparison) {
   if (comparison.worst.empty()) {
-    throw ConfigError(cat("of ", comparison.num_compared, " compared pairs none differs: there is no picture to draw"),
-                      "leave the picture out");
+    throw ConfigError(
+        cat("of ", comparison.num_compared, " compared pairs none differs: there is no picture to draw"),
+        "leave the picture out");
   }
   constexpr int64_t kPerPair = 3;  // A, B, difference
   const auto pair_of = [&](int64_t i) -> const ComparedPair& {

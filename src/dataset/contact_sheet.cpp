@@ -24,7 +24,8 @@ constexpr int64_t kMaxSheetPixels = 100'000'000;
 Image enlarge(const Image& image, int32_t factor) {
   Image large(image.height * factor, image.width * factor);
   for (int32_t y = 0; y < large.height; ++y) {
-    for (int32_t x = 0; x < large.width; ++x) std::copy_n(image.at(y / factor, x / factor), 3, large.at(y, x));
+    for (int32_t x = 0; x < large.width; ++x)
+      std::copy_n(image.at(y / factor, x / factor), 3, large.at(y, x));
   }
   return large;
 }
@@ -33,7 +34,8 @@ Image thumbnail(const Image& image, int32_t side) {
   const int32_t longest = std::max(image.height, image.width);
   if (longest <= side) return side / longest > 1 ? enlarge(image, side / longest) : image;
   const auto scaled = [&](int32_t length) {
-    return std::max<int32_t>(1, static_cast<int32_t>(std::lround(static_cast<double>(length) * side / longest)));
+    return std::max<int32_t>(1,
+                             static_cast<int32_t>(std::lround(static_cast<double>(length) * side / longest)));
   };
   return shrink(image, scaled(image.height), scaled(image.width));
 }
@@ -45,13 +47,14 @@ int32_t columns_of(int64_t count, const ContactSheetOptions& options) {
 
 void check_options(int64_t count, const ContactSheetOptions& options) {
   if (count < 1) {
-    throw ConfigError("a contact sheet needs at least one picture, found none", "let the job make some first");
+    throw ConfigError("a contact sheet needs at least one picture, found none",
+                      "let the job make some first");
   }
   if (options.max_pictures < 1 || options.thumb_px < 32 || options.columns < 0 || options.caption_lines < 0) {
-    throw ConfigError(cat("a contact sheet needs at least 1 picture of 32 pixels, asked are ", options.max_pictures,
-                          " of ", options.thumb_px, " in ", options.columns, " columns with ", options.caption_lines,
-                          " lines"),
-                      "use larger numbers");
+    throw ConfigError(
+        cat("a contact sheet needs at least 1 picture of 32 pixels, asked are ", options.max_pictures, " of ",
+            options.thumb_px, " in ", options.columns, " columns with ", options.caption_lines, " lines"),
+        "use larger numbers");
   }
 }
 
@@ -101,8 +104,8 @@ ContactSheet make_contact_sheet(int64_t count, const std::function<Image(int64_t
   const int64_t num_rows = (num_shown + columns - 1) / columns;
   const int64_t about = num_rows * columns * int64_t{options.thumb_px} * options.thumb_px;
   if (about > kMaxSheetPixels) {
-    throw ConfigError(cat("a contact sheet has at most ", kMaxSheetPixels, " pixels, ", num_shown, " pictures of ",
-                          options.thumb_px, " pixels make ", about),
+    throw ConfigError(cat("a contact sheet has at most ", kMaxSheetPixels, " pixels, ", num_shown,
+                          " pictures of ", options.thumb_px, " pixels make ", about),
                       "show fewer or smaller ones");
   }
 
@@ -148,7 +151,9 @@ ContactSheet make_contact_sheet(const Dataset& dataset, const ContactSheetOption
     if (dataset.row(i).status == SampleStatus::done) done.push_back(i);
   }
   const auto picture = [&](int64_t number) { return dataset.pixels(done[static_cast<size_t>(number)]); };
-  const auto caption = [&](int64_t number) { return dataset.row(done[static_cast<size_t>(number)]).sample.prompt; };
+  const auto caption = [&](int64_t number) {
+    return dataset.row(done[static_cast<size_t>(number)]).sample.prompt;
+  };
   return make_contact_sheet(static_cast<int64_t>(done.size()), picture, caption, options);
 }
 

@@ -46,8 +46,8 @@ bool next_csv_record(LineReader& reader, char separator, CsvRecord& record) {
     if (at < line.size() && line[at] == '"') {
       record.fields.push_back(quoted_field(reader, line, at));
       if (at < line.size() && line[at] != separator) {
-        throw ConfigError(cat(reader.name(), ": line ", reader.line_number(), ": text follows a closing quote: ",
-                              line.substr(at, 20)),
+        throw ConfigError(cat(reader.name(), ": line ", reader.line_number(),
+                              ": text follows a closing quote: ", line.substr(at, 20)),
                           "write a quote inside a text as two");
       }
     } else {

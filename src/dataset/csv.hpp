@@ -11,7 +11,7 @@ namespace ditmesh {
 
 struct CsvRecord {
   std::vector<std::string> fields;
-  int64_t line = 0;      // where it begins
+  int64_t line = 0;       // where it begins
   bool is_blank = false;  // a line of nothing but blanks
 };
 

@@ -1,8 +1,5 @@
 #include "ditmesh/dataset/export.hpp"
 
-#include <fstream>
-#include <set>
-
 #include "ditmesh/base/error.hpp"
 #include "ditmesh/base/file.hpp"
 #include "ditmesh/base/hash.hpp"
@@ -22,7 +19,8 @@ void require_new_folder(const std::filesystem::path& to) {
   if (!std::filesystem::exists(to)) return;
   if (!std::filesystem::is_directory(to)) throw ConfigError(cat(to, " is a file"), "give a folder with --to");
   if (!std::filesystem::is_empty(to)) {
-    throw ConfigError(cat(to, " is not empty: an export would mix with what is there"), "give a new folder with --to");
+    throw ConfigError(cat(to, " is not empty: an export would mix with what is there"),
+                      "give a new folder with --to");
   }
 }
 
@@ -78,7 +76,8 @@ std::string file_name_of_id(const std::string& id) {
   return name.substr(0, kMaxNameBytes - kHashDigits - 1) + "~" + sha256_hex(id).substr(0, kHashDigits);
 }
 
-ExportResult export_png(const Dataset& dataset, const std::filesystem::path& to, const ExportProgress& progress) {
+ExportResult export_png(const Dataset& dataset, const std::filesystem::path& to,
+                        const ExportProgress& progress) {
   require_new_folder(to);
   create_folders(to / "images");
   const bool with_copy = has_copies(dataset);
@@ -104,7 +103,8 @@ ExportResult export_png(const Dataset& dataset, const std::filesystem::path& to,
 
 ContactSheet export_contact_sheet(const Dataset& dataset, const std::filesystem::path& to,
                                   const ContactSheetOptions& options) {
-  if (std::filesystem::is_directory(to)) throw ConfigError(cat(to, " is a folder"), "give a file with --to, as sheet.png");
+  if (std::filesystem::is_directory(to))
+    throw ConfigError(cat(to, " is a folder"), "give a file with --to, as sheet.png");
   ContactSheet sheet = make_contact_sheet(dataset, options);
   write_png(to, sheet.image, {{"Software", "ditmesh"}});
   return sheet;

@@ -9,6 +9,13 @@ namespace ditmesh {
 
 namespace {
 
+std::string between(const std::string& text, const std::string& before, char after) {
+  const size_t at = text.find(before);
+  if (at == std::string::npos) return {};
+  const size_t begin = at + before.size();
+  return text.substr(begin, text.find(after, begin) - begin);
+}
+
 // The innermost message of HDF5's error stack: the reason rather than the consequences.
 std::string innermost_reason() {
   std::string reason;
@@ -18,10 +25,17 @@ std::string innermost_reason() {
     return 0;
   };
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, &reason);
-  return reason.empty() ? "nothing" : reason;
+  // "file write failed: time = …, filename = 'a.h5', …, error message = 'No space left …', buf = 0x…"
+  const std::string message = between(reason, "error message = '", '\'');
+  if (message.empty()) return reason.empty() ? "nothing" : reason;
+  return cat(reason.substr(0, reason.find(':')), ": ", message, ": ", between(reason, "filename = '", '\''));
 }
 
 Hdf5Handle file_access() {
+  // After a write to a full disk HDF5 1.10 keeps the broken file in its tables
+  // and crashes over it when the process ends; what must be closed, we close.
+  static const herr_t no_cleanup_at_exit = H5dont_atexit();
+  static_cast<void>(no_cleanup_at_exit);
   // Our errors carry the reason; HDF5 would print its whole stack to stderr.
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
   Hdf5Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, "set up file access");
@@ -43,11 +57,12 @@ Hdf5Handle open_attribute(hid_t object, const std::string& name) {
   return {H5Aopen(object, name.c_str(), H5P_DEFAULT), H5Aclose, cat("read the attribute ", name)};
 }
 
-void write_scalar(hid_t object, const std::string& name, hid_t file_type, hid_t memory_type, const void* value) {
+void write_scalar(hid_t object, const std::string& name, hid_t file_type, hid_t memory_type,
+                  const void* value) {
   const Hdf5Handle space(H5Screate(H5S_SCALAR), H5Sclose, "make a scalar");
   const std::string doing = cat("write the attribute ", name);
-  const Hdf5Handle attribute(H5Acreate2(object, name.c_str(), file_type, space.get(), H5P_DEFAULT, H5P_DEFAULT),
-                             H5Aclose, doing);
+  const Hdf5Handle attribute(
+      H5Acreate2(object, name.c_str(), file_type, space.get(), H5P_DEFAULT, H5P_DEFAULT), H5Aclose, doing);
   check_hdf5(H5Awrite(attribute.get(), memory_type, value), doing);
 }
 
@@ -55,8 +70,9 @@ void write_scalar(hid_t object, const std::string& name, hid_t file_type, hid_t 
 
 void fail_hdf5(std::string_view doing, const std::source_location& where) {
   const std::string file = std::filesystem::path(where.file_name()).filename().string();
-  throw EnvironmentError(cat("cannot ", doing, ": HDF5 says: ", innermost_reason(), " (", file, ":", where.line(), ")"),
-                         "check the file, its permissions and the free space");
+  throw EnvironmentError(
+      cat("cannot ", doing, ": HDF5 says: ", innermost_reason(), " (", file, ":", where.line(), ")"),
+      "check the file, its permissions and the free space");
 }
 
 Hdf5Handle create_hdf5_file(const std::filesystem::path& path) {
@@ -64,8 +80,10 @@ Hdf5Handle create_hdf5_file(const std::filesystem::path& path) {
   // Closing then fails while something in the file is open, instead of waiting.
   check_hdf5(H5Pset_fclose_degree(access.get(), H5F_CLOSE_SEMI), "set up a file");
   const Hdf5Handle creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose, "set up a file");
-  check_hdf5(H5Pset_link_creation_order(creation.get(), H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED), "set up a file");
-  return {H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()), H5Fclose, cat("create ", path)};
+  check_hdf5(H5Pset_link_creation_order(creation.get(), H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED),
+             "set up a file");
+  return {H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()), H5Fclose,
+          cat("create ", path)};
 }
 
 Hdf5Handle open_hdf5_file(const std::filesystem::path& path) {
@@ -182,7 +200,8 @@ std::string read_text_attribute(hid_t object, const std::string& name) {
   const Hdf5Handle attribute = open_attribute(object, name);
   const Hdf5Handle type = utf8_type();
   char* text = nullptr;
-  check_hdf5(H5Aread(attribute.get(), type.get(), static_cast<void*>(&text)), cat("read the attribute ", name));
+  check_hdf5(H5Aread(attribute.get(), type.get(), static_cast<void*>(&text)),
+             cat("read the attribute ", name));
   std::string value = text == nullptr ? "" : text;
   H5free_memory(text);
   return value;

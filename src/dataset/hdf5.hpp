@@ -18,7 +18,8 @@ namespace ditmesh {
 /// Passes the result of an HDF5 call through; a negative one is an error:
 /// "cannot DOING: HDF5 says … (file:line)".
 template <typename T>
-T check_hdf5(T result, std::string_view doing, const std::source_location& where = std::source_location::current()) {
+T check_hdf5(T result, std::string_view doing,
+             const std::source_location& where = std::source_location::current()) {
   if (result < 0) fail_hdf5(doing, where);
   return result;
 }
@@ -44,7 +45,9 @@ class Hdf5Handle {
   hid_t get() const { return id_; }
 
   /// Closes now, so that an error (a full disk) is seen.
-  void close(std::string_view doing) { check_hdf5(close_(std::exchange(id_, -1)), doing); }
+  void close(std::string_view doing, const std::source_location& where = std::source_location::current()) {
+    check_hdf5(close_(std::exchange(id_, -1)), doing, where);
+  }
 
  private:
   hid_t id_;

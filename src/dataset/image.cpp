@@ -44,7 +44,8 @@ std::string pixel_sha256(const Image& image) { return sha256_hex(image.pixels.da
 
 Image shrink(const Image& image, int32_t height, int32_t width) {
   if (height < 1 || width < 1 || height > image.height || width > image.width) {
-    throw InternalError(cat("a picture of ", image.height, "x", image.width, " cannot shrink to ", height, "x", width));
+    throw InternalError(
+        cat("a picture of ", image.height, "x", image.width, " cannot shrink to ", height, "x", width));
   }
   Image small(height, width);
   const std::vector<Cover> columns = covers(image.width, width);

@@ -39,8 +39,9 @@ std::vector<std::filesystem::path> shard_paths(const std::filesystem::path& outp
     if (file.path().extension() == ".h5") paths.push_back(file.path());
   }
   if (paths.empty()) {
-    throw ConfigError(cat(output, " holds no shards (", output / "shards", error ? " is not there" : " is empty", ")"),
-                      "give the folder that ditmesh generate wrote to, or let it run until a shard is complete");
+    throw ConfigError(
+        cat(output, " holds no shards (", output / "shards", error ? " is not there" : " is empty", ")"),
+        "give the folder that ditmesh generate wrote to, or let it run until a shard is complete");
   }
   std::sort(paths.begin(), paths.end());
   return paths;
@@ -53,12 +54,12 @@ class ColumnMerger {
   explicit ColumnMerger(std::vector<std::filesystem::path> paths) : paths_(std::move(paths)) {
     for (uint32_t shard = 0; shard < paths_.size(); ++shard) add_shard(shard);
     std::sort(origins_.begin(), origins_.end());
-    const auto twice = std::adjacent_find(origins_.begin(), origins_.end(), [](const Origin& a, const Origin& b) {
-      return std::tie(a.row, a.copy) == std::tie(b.row, b.copy);
-    });
+    const auto twice = std::adjacent_find(
+        origins_.begin(), origins_.end(),
+        [](const Origin& a, const Origin& b) { return std::tie(a.row, a.copy) == std::tie(b.row, b.copy); });
     if (twice != origins_.end()) {
-      throw ConfigError(cat("row ", twice->row, " copy ", twice->copy, " stands in ", paths_[twice->shard], " and in ",
-                            paths_[std::next(twice)->shard]),
+      throw ConfigError(cat("row ", twice->row, " copy ", twice->copy, " stands in ", paths_[twice->shard],
+                            " and in ", paths_[std::next(twice)->shard]),
                         "the shards are of different jobs, remove those of one");
     }
     target_.resize(paths_.size());
@@ -143,7 +144,8 @@ std::vector<IndexedBucket> indexed_buckets(const KeyColumns& key) {
     if (is_new) buckets.push_back({key.bucket[i], {}, {}});
     IndexedBucket& bucket = buckets[place->second];
     const auto [shard_place, is_new_shard] = shard_of_name.try_emplace(key.shard[i], bucket.shards.size());
-    if (is_new_shard) bucket.shards.push_back({key.shard[i], key.index_in_bucket[i] - key.index_in_shard[i], 0});
+    if (is_new_shard)
+      bucket.shards.push_back({key.shard[i], key.index_in_bucket[i] - key.index_in_shard[i], 0});
     ++bucket.shards[shard_place->second].size;
     const auto at = static_cast<size_t>(key.index_in_bucket[i]);
     if (bucket.rows.size() <= at) bucket.rows.resize(at + 1, -1);  // -1 where a shard is not there

@@ -1,11 +1,9 @@
 #include "index_bucket.hpp"
 
-#include <algorithm>
 #include <limits>
 #include <optional>
 
 #include "column.hpp"
-#include "ditmesh/base/error.hpp"
 #include "ditmesh/base/text.hpp"
 #include "sample_table.hpp"
 #include "shard_file.hpp"
@@ -50,7 +48,8 @@ void write_virtual(hid_t group, const IndexedBucket& bucket, const std::string& 
     std::vector<hsize_t> count = pattern.shape;
     start[0] = static_cast<hsize_t>(shard.begin);
     count[0] = static_cast<hsize_t>(shard.size);
-    check_hdf5(H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr), doing);
+    check_hdf5(H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr),
+               doing);
     const Hdf5Handle source = simple_space(count);
     check_hdf5(H5Pset_virtual(creation.get(), space.get(), cat("shards/", shard.name, ".h5").c_str(),
                               cat("/", bucket.name, "/", name).c_str(), source.get()),
@@ -68,8 +67,9 @@ void write_links(hid_t file, const std::vector<std::filesystem::path>& shard_pat
   const Hdf5Handle group = create_group(file, "by_shard");
   for (const std::filesystem::path& path : shard_paths) {
     const std::string target = cat("shards/", path.filename().string());
-    check_hdf5(H5Lcreate_external(target.c_str(), "/", group.get(), path.stem().c_str(), H5P_DEFAULT, H5P_DEFAULT),
-               cat("link to ", path));
+    check_hdf5(
+        H5Lcreate_external(target.c_str(), "/", group.get(), path.stem().c_str(), H5P_DEFAULT, H5P_DEFAULT),
+        cat("link to ", path));
   }
 }
 
@@ -95,15 +95,17 @@ void write_bucket(hid_t file, const std::filesystem::path& output, const Indexed
 
 void write_hdf5_image(hid_t file, const std::string& name, const Image& image) {
   const std::string doing = cat("write the picture ", name);
-  const std::vector<hsize_t> shape = {static_cast<hsize_t>(image.height), static_cast<hsize_t>(image.width), 3};
+  const std::vector<hsize_t> shape = {static_cast<hsize_t>(image.height), static_cast<hsize_t>(image.width),
+                                      3};
   const Hdf5Handle space = simple_space(shape);
   const Hdf5Handle creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose, doing);
   check_hdf5(H5Pset_chunk(creation.get(), 3, shape.data()), doing);
   check_hdf5(H5Pset_deflate(creation.get(), 6), doing);
   const Hdf5Handle dataset(
-      H5Dcreate2(file, name.c_str(), H5T_STD_U8LE, space.get(), H5P_DEFAULT, creation.get(), H5P_DEFAULT), H5Dclose,
-      doing);
-  check_hdf5(H5Dwrite(dataset.get(), H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, image.pixels.data()), doing);
+      H5Dcreate2(file, name.c_str(), H5T_STD_U8LE, space.get(), H5P_DEFAULT, creation.get(), H5P_DEFAULT),
+      H5Dclose, doing);
+  check_hdf5(H5Dwrite(dataset.get(), H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, image.pixels.data()),
+             doing);
   describe(dataset.get(), "height, width, channel (red, green, blue)", "sRGB, 0 to 255");
   write_ascii_attribute(dataset.get(), "CLASS", "IMAGE");
   write_ascii_attribute(dataset.get(), "IMAGE_VERSION", "1.2");

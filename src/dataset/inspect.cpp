@@ -24,7 +24,8 @@ uint64_t size_of_file(const std::filesystem::path& path) {
 uint64_t size_of_files(const std::filesystem::path& folder) {
   uint64_t sum = 0;
   std::error_code error;
-  for (const auto& file : std::filesystem::directory_iterator(folder, error)) sum += size_of_file(file.path());
+  for (const auto& file : std::filesystem::directory_iterator(folder, error))
+    sum += size_of_file(file.path());
   return sum;
 }
 
@@ -36,7 +37,8 @@ std::optional<DeviceSeconds> device_seconds_of(const Dataset& dataset) {
   if (seconds.empty()) return std::nullopt;
   std::sort(seconds.begin(), seconds.end());
   const size_t middle = seconds.size() / 2;
-  const double median = seconds.size() % 2 == 1 ? seconds[middle] : (seconds[middle - 1] + seconds[middle]) / 2;
+  const double median =
+      seconds.size() % 2 == 1 ? seconds[middle] : (seconds[middle - 1] + seconds[middle]) / 2;
   return DeviceSeconds{seconds.front(), median, seconds.back()};
 }
 
@@ -54,7 +56,10 @@ void print_values(std::ostream& out, const Json& json, const std::string& prefix
 }
 
 OrderedJson counts_json(const StatusCounts& counts) {
-  return {{"total", counts.total()}, {"done", counts.done}, {"failed", counts.failed}, {"missing", counts.missing}};
+  return {{"total", counts.total()},
+          {"done", counts.done},
+          {"failed", counts.failed},
+          {"missing", counts.missing}};
 }
 
 }  // namespace
@@ -67,7 +72,8 @@ Summary inspect_dataset(const Dataset& dataset) {
   summary.further_columns = dataset.further_columns();
   summary.device_seconds = device_seconds_of(dataset);
   summary.num_journals = static_cast<int64_t>(list_journals(dataset.folder()).size());
-  summary.size_bytes = size_of_file(dataset.folder() / "dataset.h5") + size_of_files(dataset.folder() / "shards");
+  summary.size_bytes =
+      size_of_file(dataset.folder() / "dataset.h5") + size_of_files(dataset.folder() / "shards");
   std::map<std::string, size_t> bucket_of_name;
   std::set<std::string> shards;
   for (const DatasetRow& row : dataset.rows()) {
@@ -124,11 +130,12 @@ std::string to_text(const Summary& summary) {
     out << "journals: " << summary.num_journals << " (a job is running, or was stopped: start it again)\n";
   }
   out << "content hash: " << summary.content_hash << "\n";
-  if (!summary.further_columns.empty()) out << "further columns: " << join(summary.further_columns, ", ") << "\n";
+  if (!summary.further_columns.empty())
+    out << "further columns: " << join(summary.further_columns, ", ") << "\n";
   if (summary.device_seconds) {
     const DeviceSeconds& seconds = *summary.device_seconds;
-    out << std::setprecision(3) << "device seconds per image: min " << seconds.min << ", median " << seconds.median
-        << ", max " << seconds.max << "\n";
+    out << std::setprecision(3) << "device seconds per image: min " << seconds.min << ", median "
+        << seconds.median << ", max " << seconds.max << "\n";
   }
   for (const std::string& error : summary.errors) out << "failed: " << error << "\n";
   if (summary.job.is_object()) {

@@ -80,9 +80,9 @@ std::string payload_of(const JournalRecord& record) {
   }
   const size_t num_values = record.latents ? record.latents->values.size() : 0;
   if (record.image.pixels.size() != head.pixel_bytes() || num_values * sizeof(float) != head.latent_bytes()) {
-    throw InternalError(cat("the record of row ", record.row, " holds ", record.image.pixels.size(), " pixel bytes and ",
-                            num_values, " latents, its shapes say ", head.pixel_bytes(), " and ",
-                            head.latent_bytes() / sizeof(float)));
+    throw InternalError(cat("the record of row ", record.row, " holds ", record.image.pixels.size(),
+                            " pixel bytes and ", num_values, " latents, its shapes say ", head.pixel_bytes(),
+                            " and ", head.latent_bytes() / sizeof(float)));
   }
   std::string bytes;
   bytes.reserve(sizeof(Head) + record.error.size() + head.pixel_bytes() + head.latent_bytes());
@@ -98,7 +98,8 @@ std::optional<JournalRecord> record_of(std::string_view payload) {
   Head head;
   if (payload.size() < sizeof(Head)) return std::nullopt;
   std::memcpy(&head, payload.data(), sizeof(Head));
-  if (payload.size() != sizeof(Head) + head.error_bytes + head.pixel_bytes() + head.latent_bytes()) return std::nullopt;
+  if (payload.size() != sizeof(Head) + head.error_bytes + head.pixel_bytes() + head.latent_bytes())
+    return std::nullopt;
   JournalRecord record;
   record.row = head.row;
   record.copy = head.copy;
@@ -176,12 +177,13 @@ std::optional<JournalName> parse_name(const std::string& name) {
 
 }  // namespace
 
-std::filesystem::path journal_path(const std::filesystem::path& output, const std::string& shard_name, int64_t replica,
-                                   int64_t attempt) {
+std::filesystem::path journal_path(const std::filesystem::path& output, const std::string& shard_name,
+                                   int64_t replica, int64_t attempt) {
   return output / "journal" / cat(shard_name, ".replica-", replica, ".attempt-", attempt);
 }
 
-std::vector<std::filesystem::path> list_journals(const std::filesystem::path& output, const std::string& shard_name) {
+std::vector<std::filesystem::path> list_journals(const std::filesystem::path& output,
+                                                 const std::string& shard_name) {
   std::vector<std::pair<std::tuple<int64_t, int64_t, std::string>, std::filesystem::path>> found;
   std::error_code error;
   for (const auto& file : std::filesystem::directory_iterator(output / "journal", error)) {
@@ -190,7 +192,8 @@ std::vector<std::filesystem::path> list_journals(const std::filesystem::path& ou
     found.push_back({{name->attempt, name->replica, name->shard}, file.path()});
   }
   if (error && error != std::errc::no_such_file_or_directory) {
-    throw EnvironmentError(cat("cannot list ", output / "journal", ": ", error.message()), "check its permissions");
+    throw EnvironmentError(cat("cannot list ", output / "journal", ": ", error.message()),
+                           "check its permissions");
   }
   std::sort(found.begin(), found.end());
   std::vector<std::filesystem::path> paths;
@@ -202,7 +205,8 @@ void remove_journals(const std::filesystem::path& output, const std::string& sha
   for (const std::filesystem::path& path : list_journals(output, shard_name)) {
     std::error_code error;
     std::filesystem::remove(path, error);
-    if (error) throw EnvironmentError(cat("cannot remove ", path, ": ", error.message()), "check its permissions");
+    if (error)
+      throw EnvironmentError(cat("cannot remove ", path, ": ", error.message()), "check its permissions");
   }
 }
 
@@ -251,7 +255,9 @@ void JournalWriter::append(const JournalRecord& record) {
 
 JournalReader::JournalReader(const std::filesystem::path& path) : path_(path) {
   std::ifstream in(path, std::ios::binary);
-  if (!in) throw ConfigError(cat("cannot read the journal ", path, ": ", std::strerror(errno)), "check its permissions");
+  if (!in)
+    throw ConfigError(cat("cannot read the journal ", path, ": ", std::strerror(errno)),
+                      "check its permissions");
   const auto file_size = static_cast<int64_t>(std::filesystem::file_size(path));
   std::string magic(kMagic.size(), '\0');
   in.read(magic.data(), static_cast<std::streamsize>(magic.size()));
@@ -270,8 +276,8 @@ JournalReader::JournalReader(const std::filesystem::path& path) : path_(path) {
     const auto payload = next_payload(in, file_size - offset);
     const auto record = payload ? record_of(*payload) : std::nullopt;
     if (!record) {
-      damage_ = cat("the journal ", path, " has ", entries_.size(), " whole records; the last ", file_size - offset,
-                    " bytes are a torn one, its sample is made again");
+      damage_ = cat("the journal ", path, " has ", entries_.size(), " whole records; the last ",
+                    file_size - offset, " bytes are a torn one, its sample is made again");
       return;
     }
     entries_.push_back({record->row, record->copy, record->position, record->status, offset});
@@ -279,7 +285,9 @@ JournalReader::JournalReader(const std::filesystem::path& path) : path_(path) {
   }
 }
 
-JournalRecord JournalReader::read(const JournalEntry& entry) const { return JournalledSample{path_, entry}.read(); }
+JournalRecord JournalReader::read(const JournalEntry& entry) const {
+  return JournalledSample{path_, entry}.read();
+}
 
 JournalRecord JournalledSample::read() const {
   std::ifstream in(journal, std::ios::binary);
@@ -296,21 +304,22 @@ JournalRecord JournalledSample::read() const {
 }
 
 std::vector<std::optional<JournalledSample>> journalled_samples(const std::filesystem::path& output,
-                                                                const std::string& shard_name, int64_t shard_size,
-                                                                const Log& log) {
+                                                                const std::string& shard_name,
+                                                                int64_t shard_size, const Log& log) {
   std::vector<std::optional<JournalledSample>> samples(static_cast<size_t>(shard_size));
   for (const std::filesystem::path& path : list_journals(output, shard_name)) {
     const JournalReader reader(path);
     if (!reader.damage().empty()) log.warning(reader.damage());
     for (const JournalEntry& entry : reader.entries()) {
       if (entry.position < 0 || entry.position >= shard_size) {
-        throw ConfigError(cat("the journal ", path, " has a sample at position ", entry.position, ", the shard has ",
-                              shard_size),
+        throw ConfigError(cat("the journal ", path, " has a sample at position ", entry.position,
+                              ", the shard has ", shard_size),
                           "it belongs to another job: choose another --output");
       }
       auto& known = samples[static_cast<size_t>(entry.position)];
       // Journals come in the order of attempts.
-      const bool is_better = !known || known->entry.status != SampleStatus::done || entry.status == SampleStatus::done;
+      const bool is_better =
+          !known || known->entry.status != SampleStatus::done || entry.status == SampleStatus::done;
       if (is_better) known = JournalledSample{path, entry};
     }
   }

@@ -28,7 +28,8 @@ LineReader::LineReader(const std::string& path)
 bool LineReader::next(std::string& line) {
   if (!std::getline(*in_, line)) {
     if (in_->bad()) {
-      throw EnvironmentError(cat(name_, ": reading failed after line ", line_number_), "check the file system");
+      throw EnvironmentError(cat(name_, ": reading failed after line ", line_number_),
+                             "check the file system");
     }
     return false;
   }

@@ -108,7 +108,8 @@ void read_csv(LineReader& reader, char separator, ManifestColumns& columns, Buil
       for (const std::string& field : record.fields) {
         const std::string name(trim(field));
         if (columns.has(name)) {
-          throw ConfigError(cat(reader.name(), ": two columns are called '", name, "'"), "rename or remove one");
+          throw ConfigError(cat(reader.name(), ": two columns are called '", name, "'"),
+                            "rename or remove one");
         }
         header.push_back(columns.find_or_add(name));
       }
@@ -129,9 +130,11 @@ void read_csv(LineReader& reader, char separator, ManifestColumns& columns, Buil
 }
 
 // A JSON value as the text that a CSV cell would hold.
-std::string cell_of(const OrderedJson& value, const ManifestColumns::Column& column, const std::string& where) {
+std::string cell_of(const OrderedJson& value, const ManifestColumns::Column& column,
+                    const std::string& where) {
   if (value.is_null()) return {};
-  const bool is_text = column.field == ManifestField::prompt || column.field == ManifestField::negative_prompt;
+  const bool is_text =
+      column.field == ManifestField::prompt || column.field == ManifestField::negative_prompt;
   const bool is_id = column.field == ManifestField::id;
   if ((is_text && !value.is_string()) || (is_id && !value.is_string() && !value.is_number_integer())) {
     throw ConfigError(cat(where, ", column '", column.name, "': a string is needed, found ", value.dump()),
@@ -154,7 +157,8 @@ ManifestRow json_row(const std::string& line, int64_t line_number, const std::st
     throw ConfigError(cat(where, ": not a JSON object: ", error.what()), "write one object a line");
   }
   if (!object.is_object()) {
-    throw ConfigError(cat(where, ": a JSON object is needed, found ", object.type_name()), "write one object a line");
+    throw ConfigError(cat(where, ": a JSON object is needed, found ", object.type_name()),
+                      "write one object a line");
   }
   ManifestRow row;
   for (const auto& [key, value] : object.items()) {
@@ -165,7 +169,8 @@ ManifestRow json_row(const std::string& line, int64_t line_number, const std::st
   return row;
 }
 
-void read_json_lines(LineReader& reader, std::string line, bool has_line, ManifestColumns& columns, Builder& builder) {
+void read_json_lines(LineReader& reader, std::string line, bool has_line, ManifestColumns& columns,
+                     Builder& builder) {
   while (has_line) {
     if (is_blank(line)) {
       builder.skip_blank_line();
@@ -183,7 +188,8 @@ Format format_of(const std::string& path) {
   if (extension == ".csv") return Format::csv;
   if (extension == ".tsv") return Format::tsv;
   if (extension == ".jsonl") return Format::json_lines;
-  throw ConfigError(cat("a manifest is a .txt, .csv, .tsv or .jsonl file, found ", path), "rename or convert it");
+  throw ConfigError(cat("a manifest is a .txt, .csv, .tsv or .jsonl file, found ", path),
+                    "rename or convert it");
 }
 
 }  // namespace
@@ -212,8 +218,9 @@ Manifest read_manifest(const std::string& path, const ManifestOptions& options) 
     if (format == Format::json_lines) {
       read_json_lines(reader, std::move(line), has_line, columns, builder);
     } else if (!options.prompt_column.empty()) {
-      throw ConfigError(cat("--prompt-column ", options.prompt_column, " needs columns, ", reader.name(), " has none"),
-                        "leave the option out");
+      throw ConfigError(
+          cat("--prompt-column ", options.prompt_column, " needs columns, ", reader.name(), " has none"),
+          "leave the option out");
     } else {
       read_lines(reader, std::move(line), has_line, builder);
     }
@@ -228,8 +235,10 @@ Manifest manifest_from_prompts(const std::vector<std::string>& prompts) {
   for (const std::string& prompt : prompts) {
     ++number;
     if (find_invalid_utf8(prompt)) {
-      throw ConfigError(cat("--prompt ", number, " must be valid UTF-8"), "set the terminal to UTF-8, or use --prompts FILE");
+      throw ConfigError(cat("--prompt ", number, " must be valid UTF-8"),
+                        "set the terminal to UTF-8, or use --prompts FILE");
     }
+    if (is_blank(prompt)) throw ConfigError(cat("--prompt ", number, " is empty"), "write one");
     hash.update(prompt);
     hash.update("\n");
     ManifestRow row;

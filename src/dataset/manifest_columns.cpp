@@ -79,8 +79,9 @@ class CellParser {
 
  private:
   [[noreturn]] void fail(const std::string& rule) const {
-    throw ConfigError(cat(manifest_, ": line ", line_, ", column '", column_, "': ", rule, ", found '", cell_, "'"),
-                      "correct the cell, or leave it empty for the default");
+    throw ConfigError(
+        cat(manifest_, ": line ", line_, ", column '", column_, "': ", rule, ", found '", cell_, "'"),
+        "correct the cell, or leave it empty for the default");
   }
 
   const std::string& manifest_;
@@ -91,13 +92,14 @@ class CellParser {
 
 void check_id(const std::string& manifest, int64_t line, const std::string& id) {
   if (id.size() > kMaxIdBytes) {
-    throw ConfigError(cat(manifest, ": line ", line, ": an id has at most ", kMaxIdBytes, " bytes, found ", id.size()),
-                      "shorten it");
+    throw ConfigError(
+        cat(manifest, ": line ", line, ": an id has at most ", kMaxIdBytes, " bytes, found ", id.size()),
+        "shorten it");
   }
   for (const char32_t c : decode_utf8(id)) {
     if (is_control(c)) {
-      throw ConfigError(cat(manifest, ": line ", line, ": an id must not hold control characters, found U+", std::hex,
-                            std::uppercase, static_cast<uint32_t>(c)),
+      throw ConfigError(cat(manifest, ": line ", line, ": an id must not hold control characters, found U+",
+                            std::hex, std::uppercase, static_cast<uint32_t>(c)),
                         "remove it");
     }
   }
@@ -125,10 +127,12 @@ const ManifestColumns::Column& ManifestColumns::find_or_add(const std::string& n
   if (added.field) {
     for (const Column& column : columns_) {
       if (column.field != added.field) continue;
-      throw ConfigError(cat(manifest_, ": columns '", column.name, "' and '", name, "' both mean ", field_name(*added.field)),
-                        *added.field == ManifestField::prompt
-                            ? cat("choose one with --prompt-column ", column.name, " or --prompt-column ", name)
-                            : "remove one of them (for prompts, --prompt-column chooses)");
+      throw ConfigError(
+          cat(manifest_, ": columns '", column.name, "' and '", name, "' both mean ",
+              field_name(*added.field)),
+          *added.field == ManifestField::prompt
+              ? cat("choose one with --prompt-column ", column.name, " or --prompt-column ", name)
+              : "remove one of them (for prompts, --prompt-column chooses)");
     }
   } else {
     added.further_index = further_columns_.size();
@@ -143,7 +147,8 @@ std::string ManifestColumns::stored_name(const std::string& name) const {
     throw ConfigError(cat(manifest_, ": column '", name, "': ", rule), "rename or remove it");
   };
   if (name.empty()) refuse("every column needs a name");
-  if (name.size() > kMaxIdBytes) refuse(cat("a name has at most ", kMaxIdBytes, " bytes, found ", name.size()));
+  if (name.size() > kMaxIdBytes)
+    refuse(cat("a name has at most ", kMaxIdBytes, " bytes, found ", name.size()));
   // '/' and '.' have a meaning in HDF5 paths.
   if (name.find('/') != std::string::npos || name == ".") refuse("a name must not be '.' or hold '/'");
   for (const char32_t c : decode_utf8(name)) {
@@ -157,7 +162,8 @@ std::string ManifestColumns::stored_name(const std::string& name) const {
 }
 
 bool ManifestColumns::has(const std::string& name) const {
-  return std::any_of(columns_.begin(), columns_.end(), [&](const Column& column) { return column.name == name; });
+  return std::any_of(columns_.begin(), columns_.end(),
+                     [&](const Column& column) { return column.name == name; });
 }
 
 void ManifestColumns::require_prompt(const std::string& where) const {
@@ -187,14 +193,30 @@ void ManifestColumns::set(ManifestRow& row, const Column& column, std::string ce
       check_id(manifest_, line, cell);
       row.id = std::move(cell);
       break;
-    case ManifestField::prompt: row.prompt = std::move(cell); break;
-    case ManifestField::negative_prompt: row.negative_prompt = std::move(cell); break;
-    case ManifestField::seed: row.seed = parser.seed(); break;
-    case ManifestField::height: row.height = parser.whole(kMaxSide); break;
-    case ManifestField::width: row.width = parser.whole(kMaxSide); break;
-    case ManifestField::steps: row.steps = parser.whole(kMaxSteps); break;
-    case ManifestField::guidance: row.guidance = parser.real(kMaxGuidance); break;
-    case ManifestField::true_cfg: row.true_cfg = parser.real(kMaxGuidance); break;
+    case ManifestField::prompt:
+      row.prompt = std::move(cell);
+      break;
+    case ManifestField::negative_prompt:
+      row.negative_prompt = std::move(cell);
+      break;
+    case ManifestField::seed:
+      row.seed = parser.seed();
+      break;
+    case ManifestField::height:
+      row.height = parser.whole(kMaxSide);
+      break;
+    case ManifestField::width:
+      row.width = parser.whole(kMaxSide);
+      break;
+    case ManifestField::steps:
+      row.steps = parser.whole(kMaxSteps);
+      break;
+    case ManifestField::guidance:
+      row.guidance = parser.real(kMaxGuidance);
+      break;
+    case ManifestField::true_cfg:
+      row.true_cfg = parser.real(kMaxGuidance);
+      break;
   }
 }
 

@@ -31,13 +31,14 @@ int64_t shard_size_of(const Bucket& bucket, int64_t num_samples, int64_t wanted)
   const int64_t image_bytes = int64_t{bucket.height} * bucket.width * 3;
   const int64_t most = std::max<int64_t>(1, kMaxShardBytes / image_bytes);
   if (wanted > most) {
-    throw ConfigError(cat("a shard holds at most ", human_bytes(kMaxShardBytes), " of pixels, --shard-size ", wanted,
-                          " at ", bucket.name(), " makes ",
+    throw ConfigError(cat("a shard holds at most ", human_bytes(kMaxShardBytes), " of pixels, --shard-size ",
+                          wanted, " at ", bucket.name(), " makes ",
                           human_bytes(static_cast<uint64_t>(wanted) * static_cast<uint64_t>(image_bytes))),
                       cat("use --shard-size ", most, " or less"));
   }
   if (wanted > 0) return wanted;
-  return std::min(most, std::max(kMinDefaultShardSize, (num_samples + kMaxVirtualShards - 1) / kMaxVirtualShards));
+  return std::min(most,
+                  std::max(kMinDefaultShardSize, (num_samples + kMaxVirtualShards - 1) / kMaxVirtualShards));
 }
 
 // Cuts [0, size) of the shard where the kind of sample changes and after `batch`.
@@ -74,16 +75,19 @@ int64_t Plan::num_samples() const {
 }
 
 Plan make_plan(const std::vector<Sample>& samples, const PlanOptions& options) {
-  if (options.batch < 1) throw ConfigError(cat("--batch must be at least 1, found ", options.batch), "correct it");
+  if (options.batch < 1)
+    throw ConfigError(cat("--batch must be at least 1, found ", options.batch), "correct it");
   if (options.shard_size < 0) {
-    throw ConfigError(cat("--shard-size must be at least 1, found ", options.shard_size), "leave it out for the default");
+    throw ConfigError(cat("--shard-size must be at least 1, found ", options.shard_size),
+                      "leave it out for the default");
   }
   Plan plan;
   plan.buckets = make_buckets(samples);
   for (size_t b = 0; b < plan.buckets.size(); ++b) {
     const Bucket& bucket = plan.buckets[b];
     const auto size = static_cast<int64_t>(bucket.samples.size());
-    const int64_t shard_size = shard_size_of(bucket, static_cast<int64_t>(samples.size()), options.shard_size);
+    const int64_t shard_size =
+        shard_size_of(bucket, static_cast<int64_t>(samples.size()), options.shard_size);
     for (int64_t begin = 0; begin < size; begin += shard_size) {
       plan.shards.push_back({static_cast<int64_t>(b), begin, std::min(size, begin + shard_size),
                              cat(bucket.name(), "-", std::setw(6), std::setfill('0'), begin / shard_size)});

@@ -74,7 +74,8 @@ std::string encode_png(const Image& image, const std::vector<PngText>& texts) {
   }
   Encoder encoder;
   if (!encode(image, chunks, encoder)) {
-    throw InternalError(cat("libpng cannot encode a picture of ", image.height, "x", image.width, ": ", encoder.error));
+    throw InternalError(
+        cat("libpng cannot encode a picture of ", image.height, "x", image.width, ": ", encoder.error));
   }
   return std::move(encoder.bytes);
 }

@@ -61,8 +61,9 @@ StatusCounts Dataset::counts() const {
 
 Dataset::OpenShard& Dataset::open_shard(const DatasetRow& row) const {
   if (row.status != SampleStatus::done) {
-    throw ConfigError(cat("sample '", row.sample.id, "' copy ", row.sample.copy, " is ", row.status, ": it has no pixels"),
-                      "look at the column status first");
+    throw ConfigError(
+        cat("sample '", row.sample.id, "' copy ", row.sample.copy, " is ", row.status, ": it has no pixels"),
+        "look at the column status first");
   }
   if (!open_shard_ || open_shard_->file.name() != row.shard) {
     open_shard_.reset();
@@ -90,19 +91,21 @@ VerifyReport verify_dataset(const Dataset& dataset) {
       try {
         sha256 = pixel_sha256(dataset.pixels(i));
         if (sha256 != row.sha256) {
-          report.problems.push_back(cat("sample '", row.sample.id, "' copy ", row.sample.copy, " in shard ", row.shard,
-                                        ": the pixels have the SHA-256 ", sha256, ", recorded is ", row.sha256));
+          report.problems.push_back(cat("sample '", row.sample.id, "' copy ", row.sample.copy, " in shard ",
+                                        row.shard, ": the pixels have the SHA-256 ", sha256, ", recorded is ",
+                                        row.sha256));
         }
       } catch (const EnvironmentError& error) {
-        report.problems.push_back(cat("sample '", row.sample.id, "' copy ", row.sample.copy, ": ", error.what()));
+        report.problems.push_back(
+            cat("sample '", row.sample.id, "' copy ", row.sample.copy, ": ", error.what()));
       }
     }
     hash.add(row.sample.id, row.sample.copy, sha256);
   }
   report.content_hash = hash.hex_digest();
   if (report.content_hash != dataset.content_hash()) {
-    report.problems.push_back(cat("the pixels give the content hash ", report.content_hash, ", the index says ",
-                                  dataset.content_hash()));
+    report.problems.push_back(cat("the pixels give the content hash ", report.content_hash,
+                                  ", the index says ", dataset.content_hash()));
   }
   return report;
 }

@@ -23,17 +23,22 @@ void check_defaults(const SamplingDefaults& defaults) {
   check_at_least_1("--steps", defaults.steps);
   check_at_least_1("--images-per-prompt", defaults.images_per_prompt);
   // Written so that NaN is refused too.
-  if (!(defaults.guidance >= 0)) throw ConfigError(cat("--guidance must be at least 0, found ", defaults.guidance));
-  if (!(defaults.true_cfg >= 0)) throw ConfigError(cat("--true-cfg must be at least 0, found ", defaults.true_cfg));
+  if (!(defaults.guidance >= 0))
+    throw ConfigError(cat("--guidance must be at least 0, found ", defaults.guidance));
+  if (!(defaults.true_cfg >= 0))
+    throw ConfigError(cat("--true-cfg must be at least 0, found ", defaults.true_cfg));
 }
 
 }  // namespace
 
 std::string_view to_string(SampleStatus status) {
   switch (status) {
-    case SampleStatus::missing: return "missing";
-    case SampleStatus::done: return "done";
-    case SampleStatus::failed: return "failed";
+    case SampleStatus::missing:
+      return "missing";
+    case SampleStatus::done:
+      return "done";
+    case SampleStatus::failed:
+      return "failed";
   }
   throw InternalError(cat("a sample has the status ", static_cast<int>(status)));
 }
@@ -66,8 +71,9 @@ SampleList make_samples(const Manifest& manifest, const SamplingDefaults& defaul
     if (!row.negative_prompt.empty() && !sample.uses_true_cfg()) ++list.num_unused_negative_prompts;
     for (int32_t copy = 0; copy < defaults.images_per_prompt; ++copy) {
       sample.copy = copy;
-      sample.seed = row.seed ? static_cast<int64_t>((*row.seed % kNumSeeds + static_cast<uint64_t>(copy)) % kNumSeeds)
-                             : derived_seed(defaults.seed, sample.id, copy);
+      sample.seed =
+          row.seed ? static_cast<int64_t>((*row.seed % kNumSeeds + static_cast<uint64_t>(copy)) % kNumSeeds)
+                   : derived_seed(defaults.seed, sample.id, copy);
       list.samples.push_back(sample);
     }
   }

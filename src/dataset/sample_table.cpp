@@ -86,7 +86,9 @@ class TableWriter {
 // Long enough for every name of a bucket or shard, so that all shards agree.
 constexpr size_t kNameBytes = 32;
 
-std::string seed_text(const std::optional<uint64_t>& seed) { return seed ? std::to_string(*seed) : std::string{}; }
+std::string seed_text(const std::optional<uint64_t>& seed) {
+  return seed ? std::to_string(*seed) : std::string{};
+}
 
 }  // namespace
 
@@ -103,7 +105,8 @@ std::string column_units(const std::string& name) {
   return kText;  // a further column of the manifest
 }
 
-void write_samples(hid_t file, const std::vector<DatasetRow>& rows, const std::vector<std::string>& further_columns) {
+void write_samples(hid_t file, const std::vector<DatasetRow>& rows,
+                   const std::vector<std::string>& further_columns) {
   const Hdf5Handle group = create_group(file, "samples");
   const TableWriter table(group.get(), rows);
   table.texts("id", [](const DatasetRow& r) { return r.sample.id; });
@@ -112,7 +115,8 @@ void write_samples(hid_t file, const std::vector<DatasetRow>& rows, const std::v
   table.ints("row", [](const DatasetRow& r) { return r.sample.row; });
   table.int32s("copy", [](const DatasetRow& r) { return r.sample.copy; });
   table.ints("seed", [](const DatasetRow& r) { return r.sample.seed; });
-  if (std::any_of(rows.begin(), rows.end(), [](const DatasetRow& r) { return r.sample.seed_in_manifest.has_value(); })) {
+  if (std::any_of(rows.begin(), rows.end(),
+                  [](const DatasetRow& r) { return r.sample.seed_in_manifest.has_value(); })) {
     table.texts("seed_in_manifest", [](const DatasetRow& r) { return seed_text(r.sample.seed_in_manifest); });
   }
   table.int32s("steps", [](const DatasetRow& r) { return r.sample.steps; });
@@ -137,14 +141,18 @@ SampleTable read_samples(hid_t file) {
   table.rows.resize(Column::read(group.get(), "id").num_rows());
   const auto each = [&](const std::string& name, const auto& values, auto set) {
     if (values.size() != table.rows.size()) {
-      throw EnvironmentError(cat("the column ", name, " of /samples has ", values.size(), " rows, id has ",
-                                 table.rows.size()),
-                             "make the index again with ditmesh index");
+      throw EnvironmentError(
+          cat("the column ", name, " of /samples has ", values.size(), " rows, id has ", table.rows.size()),
+          "make the index again with ditmesh index");
     }
     for (size_t i = 0; i < table.rows.size(); ++i) set(table.rows[i], values[i]);
   };
-  const auto texts = [&](const std::string& name, auto set) { each(name, Column::read(group.get(), name).texts(), set); };
-  const auto ints = [&](const std::string& name, auto set) { each(name, Column::read(group.get(), name).ints(), set); };
+  const auto texts = [&](const std::string& name, auto set) {
+    each(name, Column::read(group.get(), name).texts(), set);
+  };
+  const auto ints = [&](const std::string& name, auto set) {
+    each(name, Column::read(group.get(), name).ints(), set);
+  };
   const auto floats = [&](const std::string& name, auto set) {
     each(name, Column::read(group.get(), name).floats(), set);
   };
@@ -155,12 +163,14 @@ SampleTable read_samples(hid_t file) {
   ints("copy", [](DatasetRow& r, int64_t v) { r.sample.copy = static_cast<int32_t>(v); });
   ints("seed", [](DatasetRow& r, int64_t v) { r.sample.seed = v; });
   if (has_link(group.get(), "seed_in_manifest")) {
-    texts("seed_in_manifest", [](DatasetRow& r, const std::string& v) { r.sample.seed_in_manifest = parse_uint(v); });
+    texts("seed_in_manifest",
+          [](DatasetRow& r, const std::string& v) { r.sample.seed_in_manifest = parse_uint(v); });
   }
   ints("steps", [](DatasetRow& r, int64_t v) { r.sample.steps = static_cast<int32_t>(v); });
   floats("guidance", [](DatasetRow& r, float v) { r.sample.guidance = v; });
   floats("true_cfg", [](DatasetRow& r, float v) { r.sample.true_cfg = v; });
-  each("status", Column::read(group.get(), "status").statuses(), [](DatasetRow& r, SampleStatus v) { r.status = v; });
+  each("status", Column::read(group.get(), "status").statuses(),
+       [](DatasetRow& r, SampleStatus v) { r.status = v; });
   texts("error", [](DatasetRow& r, const std::string& v) { r.error = v; });
   texts("sha256", [](DatasetRow& r, const std::string& v) { r.sha256 = v; });
   floats("device_seconds", [](DatasetRow& r, float v) { r.device_seconds = v; });

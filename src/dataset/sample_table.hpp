@@ -17,7 +17,8 @@ bool is_sample_column(const std::string& name);
 std::string column_units(const std::string& name);
 
 /// Writes /samples: one row per sample, and the manifest's further columns.
-void write_samples(hid_t file, const std::vector<DatasetRow>& rows, const std::vector<std::string>& further_columns);
+void write_samples(hid_t file, const std::vector<DatasetRow>& rows,
+                   const std::vector<std::string>& further_columns);
 
 struct SampleTable {
   std::vector<DatasetRow> rows;

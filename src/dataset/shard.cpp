@@ -19,29 +19,35 @@ namespace ditmesh {
 
 namespace {
 
+void check_num_samples(const std::filesystem::path& output, const Shard& shard, size_t found) {
+  if (static_cast<int64_t>(found) == shard.size()) return;
+  throw ConfigError(
+      cat(output / shard.file(), " holds ", found, " samples, this job puts ", shard.size(), " there"),
+      "it belongs to another job: choose another --output");
+}
+
 // Gives what is known of each position: the journals first, then the shard
 // file that stands already (from a run before --retry-failed, or a crash
 // between the rename and the removal of the journals).
 class RecordSource {
  public:
-  RecordSource(const std::filesystem::path& output, const Shard& shard, const std::string& bucket, const Log& log)
+  RecordSource(const std::filesystem::path& output, const Shard& shard, const std::string& bucket,
+               const Log& log)
       : journalled_(journalled_samples(output, shard.name, shard.size(), log)) {
     if (!std::filesystem::exists(output / shard.file())) return;
     old_file_.emplace(output, shard.name, bucket);
     old_rows_ = read_samples(old_file_->file()).rows;
-    if (static_cast<int64_t>(old_rows_.size()) != shard.size()) {
-      throw ConfigError(cat(output / shard.file(), " holds ", old_rows_.size(), " samples, this job puts ",
-                            shard.size(), " there"),
-                        "it belongs to another job: choose another --output");
-    }
+    check_num_samples(output, shard, old_rows_.size());
   }
 
   /// Nothing for a sample that is missing.
   std::optional<JournalRecord> read(const Sample& sample, int64_t position) const {
     const auto& journalled = journalled_[static_cast<size_t>(position)];
     const DatasetRow* old = old_rows_.empty() ? nullptr : &old_rows_[static_cast<size_t>(position)];
-    if (journalled) check_same_sample(sample, journalled->entry.row, journalled->entry.copy, journalled->journal);
-    if (old != nullptr) check_same_sample(sample, old->sample.row, old->sample.copy, "the shard file that is there");
+    if (journalled)
+      check_same_sample(sample, journalled->entry.row, journalled->entry.copy, journalled->journal);
+    if (old != nullptr)
+      check_same_sample(sample, old->sample.row, old->sample.copy, "the shard file that is there");
     const bool is_old_better = old != nullptr && old->status == SampleStatus::done &&
                                !(journalled && journalled->entry.status == SampleStatus::done);
     if (journalled && !is_old_better) return journalled->read();
@@ -58,10 +64,11 @@ class RecordSource {
   }
 
  private:
-  static void check_same_sample(const Sample& sample, int64_t row, int32_t copy, const std::filesystem::path& source) {
+  static void check_same_sample(const Sample& sample, int64_t row, int32_t copy,
+                                const std::filesystem::path& source) {
     if (sample.row == row && sample.copy == copy) return;
-    throw ConfigError(cat(source, " has row ", row, " copy ", copy, " where this job has row ", sample.row, " copy ",
-                          sample.copy),
+    throw ConfigError(cat(source, " has row ", row, " copy ", copy, " where this job has row ", sample.row,
+                          " copy ", sample.copy),
                       "it belongs to another job: choose another --output");
   }
 
@@ -86,9 +93,9 @@ class BucketWriter {
   void write(int64_t position, const JournalRecord& record) {
     const Image& image = record.image;
     if (image.height != bucket_.height || image.width != bucket_.width) {
-      throw EnvironmentError(cat("a picture of the bucket ", bucket_.name(), " has ", image.height, "x", image.width,
-                                 " pixels"),
-                             "its journal belongs to another job: choose another --output");
+      throw EnvironmentError(
+          cat("a picture of the bucket ", bucket_.name(), " has ", image.height, "x", image.width, " pixels"),
+          "its journal belongs to another job: choose another --output");
     }
     write_row(images_->get(), position, H5T_NATIVE_UINT8, image.pixels.data());
     if (!record.latents) return;
@@ -101,11 +108,13 @@ class BucketWriter {
                               {size_, static_cast<hsize_t>(shape[0]), static_cast<hsize_t>(shape[1]),
                                static_cast<hsize_t>(shape[2])},
                               &nan));
-      describe(latents_->get(), "sample, channel, height, width", "latents of the model, NaN where there are none");
+      describe(latents_->get(), "sample, channel, height, width",
+               "latents of the model, NaN where there are none");
     }
     if (shape != latents_shape_) {
-      throw EnvironmentError(cat("latents of ", join(shape, "x"), " stand beside others of ", join(latents_shape_, "x")),
-                             "the journal belongs to another job: choose another --output");
+      throw EnvironmentError(
+          cat("latents of ", join(shape, "x"), " stand beside others of ", join(latents_shape_, "x")),
+          "the journal belongs to another job: choose another --output");
     }
     write_row(latents_->get(), position, H5T_NATIVE_FLOAT, latents.values.data());
   }
@@ -118,7 +127,8 @@ class BucketWriter {
 
  private:
   // One row a chunk: whoever wants one picture reads and unpacks one.
-  Hdf5Handle create(const std::string& name, hid_t type, std::vector<hsize_t> shape, const float* fill) const {
+  Hdf5Handle create(const std::string& name, hid_t type, std::vector<hsize_t> shape,
+                    const float* fill) const {
     const std::string doing = cat("create ", name);
     const Hdf5Handle space = simple_space(shape);
     const Hdf5Handle creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose, doing);
@@ -126,8 +136,9 @@ class BucketWriter {
     check_hdf5(H5Pset_chunk(creation.get(), static_cast<int>(shape.size()), shape.data()), doing);
     check_hdf5(H5Pset_deflate(creation.get(), 1), doing);
     if (fill != nullptr) check_hdf5(H5Pset_fill_value(creation.get(), H5T_NATIVE_FLOAT, fill), doing);
-    return {H5Dcreate2(group_.get(), name.c_str(), type, space.get(), H5P_DEFAULT, creation.get(), H5P_DEFAULT),
-            H5Dclose, doing};
+    return {
+        H5Dcreate2(group_.get(), name.c_str(), type, space.get(), H5P_DEFAULT, creation.get(), H5P_DEFAULT),
+        H5Dclose, doing};
   }
 
   static void write_row(hid_t dataset, int64_t position, hid_t type, const void* values) {
@@ -135,7 +146,8 @@ class BucketWriter {
     auto shape = shape_of(dataset);
     shape[0] = 1;
     const Hdf5Handle from = simple_space(shape);
-    check_hdf5(H5Dwrite(dataset, type, from.get(), to.get(), H5P_DEFAULT, values), cat("write sample ", position));
+    check_hdf5(H5Dwrite(dataset, type, from.get(), to.get(), H5P_DEFAULT, values),
+               cat("write sample ", position));
   }
 
   hsize_t size_;
@@ -146,7 +158,8 @@ class BucketWriter {
   std::array<int32_t, 3> latents_shape_{};
 };
 
-DatasetRow row_without_result(const Sample& sample, const Bucket& bucket, const Shard& shard, int64_t position) {
+DatasetRow row_without_result(const Sample& sample, const Bucket& bucket, const Shard& shard,
+                              int64_t position) {
   DatasetRow row;
   row.sample = sample;
   row.bucket = bucket.name();
@@ -160,9 +173,15 @@ DatasetRow row_without_result(const Sample& sample, const Bucket& bucket, const 
 
 void StatusCounts::add(SampleStatus status) {
   switch (status) {
-    case SampleStatus::missing: ++missing; break;
-    case SampleStatus::done: ++done; break;
-    case SampleStatus::failed: ++failed; break;
+    case SampleStatus::missing:
+      ++missing;
+      break;
+    case SampleStatus::done:
+      ++done;
+      break;
+    case SampleStatus::failed:
+      ++failed;
+      break;
   }
 }
 
@@ -213,7 +232,26 @@ std::vector<SampleStatus> shard_status(const std::filesystem::path& output, cons
   if (!std::filesystem::exists(path)) return {};
   const Hdf5Handle file = open_hdf5_file(path);
   check_format_version(file.get(), path);
-  return Column::read(open_group(file.get(), "samples").get(), "status").statuses();
+  auto status = Column::read(open_group(file.get(), "samples").get(), "status").statuses();
+  check_num_samples(output, shard, status.size());
+  return status;
+}
+
+std::vector<SampleStatus> known_status(const std::filesystem::path& output, const Plan& plan,
+                                       const Log& log) {
+  std::vector<SampleStatus> known(static_cast<size_t>(plan.num_samples()), SampleStatus::missing);
+  for (size_t i = 0; i < plan.shards.size(); ++i) {
+    const Shard& shard = plan.shards[i];
+    const auto in_file = shard_status(output, shard);
+    const auto in_journals = journalled_samples(output, shard.name, shard.size(), log);
+    for (size_t position = 0; position < in_journals.size(); ++position) {
+      SampleStatus status = in_file.empty() ? SampleStatus::missing : in_file[position];
+      if (in_journals[position] && status != SampleStatus::done) status = in_journals[position]->entry.status;
+      known[static_cast<size_t>(plan.sample_at(static_cast<int64_t>(i), static_cast<int64_t>(position)))] =
+          status;
+    }
+  }
+  return known;
 }
 
 }  // namespace ditmesh

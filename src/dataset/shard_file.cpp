@@ -8,13 +8,15 @@ namespace ditmesh {
 
 void check_format_version(hid_t file, const std::filesystem::path& path) {
   if (!has_attribute(file, "format_version")) {
-    throw EnvironmentError(cat(path, " is not a file of a ditmesh dataset: it has no attribute format_version"),
-                           "check the path");
+    throw EnvironmentError(
+        cat(path, " is not a file of a ditmesh dataset: it has no attribute format_version"),
+        "check the path");
   }
   const int64_t version = read_int_attribute(file, "format_version");
   if (version != kFormatVersion) {
-    throw EnvironmentError(cat(path, " has format version ", version, ", this ditmesh reads version ", kFormatVersion),
-                           "use the version of ditmesh that wrote it");
+    throw EnvironmentError(
+        cat(path, " has format version ", version, ", this ditmesh reads version ", kFormatVersion),
+        "use the version of ditmesh that wrote it");
   }
 }
 
@@ -49,8 +51,9 @@ Latents ShardFile::read_latents(int64_t position) const {
   latents.values.resize(shape[1] * shape[2] * shape[3]);
   const Hdf5Handle from = select_rows(dataset.get(), static_cast<hsize_t>(position), 1);
   const Hdf5Handle to = simple_space({1, shape[1], shape[2], shape[3]});
-  check_hdf5(H5Dread(dataset.get(), H5T_NATIVE_FLOAT, to.get(), from.get(), H5P_DEFAULT, latents.values.data()),
-             cat("read latents ", position, " of ", path_));
+  check_hdf5(
+      H5Dread(dataset.get(), H5T_NATIVE_FLOAT, to.get(), from.get(), H5P_DEFAULT, latents.values.data()),
+      cat("read latents ", position, " of ", path_));
   return latents;
 }
 

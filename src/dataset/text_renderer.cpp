@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <map>
-#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -48,7 +47,8 @@ FontSet sorted_fonts(FcConfig* config) {
 // What cannot be drawn on a line of text becomes a blank.
 std::u32string drawable(const std::string& text) {
   std::u32string line;
-  for (const char32_t c : decode_utf8(normalize_nfc(text))) line.push_back(is_control(c) || is_white_space(c) ? U' ' : c);
+  for (const char32_t c : decode_utf8(normalize_nfc(text)))
+    line.push_back(is_control(c) || is_white_space(c) ? U' ' : c);
   return line;
 }
 
@@ -61,7 +61,8 @@ struct TextRenderer::State {
     bool is_unusable = false;
   };
 
-  explicit State(int32_t size) : size_px(size), config(FcInitLoadConfigAndFonts()), fonts(sorted_fonts(config.get())) {
+  explicit State(int32_t size)
+      : size_px(size), config(FcInitLoadConfigAndFonts()), fonts(sorted_fonts(config.get())) {
     if (FT_Init_FreeType(&library) != 0) {
       library = nullptr;
       return;
@@ -171,7 +172,8 @@ int32_t TextRenderer::width_px(const std::string& text) const {
   return available() ? state_->width(drawable(text)) : 0;
 }
 
-std::vector<std::string> TextRenderer::wrap(const std::string& text, int32_t max_width_px, int32_t max_lines) const {
+std::vector<std::string> TextRenderer::wrap(const std::string& text, int32_t max_width_px,
+                                            int32_t max_lines) const {
   std::vector<std::string> lines;
   if (!available()) return lines;
   const std::u32string all = drawable(text);

@@ -5,15 +5,15 @@
 namespace ditmesh {
 namespace {
 
+using ::testing::AllOf;
 using testing::done_record;
+using ::testing::ElementsAre;
 using testing::error_of;
 using testing::failed_record;
-using testing::picture_of;
-using testing::TemporaryFolder;
-using ::testing::AllOf;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using testing::picture_of;
+using testing::TemporaryFolder;
 
 Sample sample_of(int64_t row) {
   Sample sample;
@@ -33,7 +33,8 @@ TEST(Journal, GivesBackWhatWasWritten) {
   const TemporaryFolder folder;
   const auto path = journal_path(folder.path(), "4x6-000000", 3, 1);
   EXPECT_EQ(path.filename(), "4x6-000000.replica-3.attempt-1");
-  const std::vector<JournalRecord> records = {done_record(sample_of(5), 0), with_latents(done_record(sample_of(9), 2)),
+  const std::vector<JournalRecord> records = {done_record(sample_of(5), 0),
+                                              with_latents(done_record(sample_of(9), 2)),
                                               failed_record(sample_of(7), 1, "a NaN, à la carte")};
   {
     JournalWriter writer(path);
@@ -89,9 +90,27 @@ TEST(Journal, SaysWhatIsTorn) {
   file.close();
   const JournalReader reader(path);
   EXPECT_EQ(reader.entries().size(), 1U);
-  EXPECT_THAT(reader.damage(), AllOf(HasSubstr("has 1 whole records"), HasSubstr("the last 144 bytes are a torn one")));
+  EXPECT_THAT(reader.damage(),
+              AllOf(HasSubstr("has 1 whole records"), HasSubstr("the last 144 bytes are a torn one")));
   EXPECT_THAT(error_of<EnvironmentError>([&] { reader.read(second); }),
               AllOf(HasSubstr("changed: no record at byte"), HasSubstr("one job at a time")));
+}
+
+TEST(Journal, LosesNothingWhenTheDiskIsFullForAWhile) {
+  const TemporaryFolder folder;
+  JournalWriter writer(journal_path(folder.path(), "s", 0, 0));
+  writer.append(done_record(sample_of(0), 0));
+  {
+    const testing::FileSizeLimit limit(200);  // the second record ends at byte 306
+    EXPECT_THAT(
+        error_of<EnvironmentError>([&] { writer.append(done_record(sample_of(1), 1)); }),
+        AllOf(HasSubstr("cannot write the journal"), HasSubstr("File too large"), HasSubstr("free space")));
+  }
+  writer.append(done_record(sample_of(2), 2));
+  const JournalReader reader(writer.path());
+  EXPECT_EQ(reader.damage(), "");
+  ASSERT_EQ(reader.entries().size(), 2U);
+  EXPECT_EQ(reader.entries()[1].row, 2);
 }
 
 TEST(Journal, IsNeverWrittenTwice) {
@@ -105,7 +124,8 @@ TEST(Journal, RefusesForeignFiles) {
   const TemporaryFolder folder;
   EXPECT_THAT(error_of<ConfigError>([&] { JournalReader(folder.write("x", "ditmesh journal 9\nabc")); }),
               AllOf(HasSubstr("not a journal of this version"), HasSubstr("move it away")));
-  EXPECT_THAT(error_of<ConfigError>([&] { JournalReader(folder.path() / "none"); }), HasSubstr("No such file"));
+  EXPECT_THAT(error_of<ConfigError>([&] { JournalReader(folder.path() / "none"); }),
+              HasSubstr("No such file"));
 }
 
 TEST(Journal, RefusesShapesThatDoNotFit) {
@@ -119,7 +139,8 @@ TEST(Journal, RefusesShapesThatDoNotFit) {
 TEST(Journals, AreListedByAttemptThenReplica) {
   const TemporaryFolder folder;
   EXPECT_THAT(list_journals(folder.path()), IsEmpty());
-  for (const auto& [shard, replica, attempt] : {std::tuple("b", 0, 10), {"a", 10, 2}, {"a", 9, 2}, {"a", 11, 0}}) {
+  for (const auto& [shard, replica, attempt] :
+       {std::tuple("b", 0, 10), {"a", 10, 2}, {"a", 9, 2}, {"a", 11, 0}}) {
     JournalWriter(journal_path(folder.path(), shard, replica, attempt));
   }
   folder.write("journal/note.txt", "not a journal");
@@ -141,8 +162,12 @@ TEST(Journals, KnowTheBestRecordOfEachSample) {
     JournalWriter writer(journal_path(folder.path(), "s", replica, attempt));
     for (const JournalRecord& record : records) writer.append(record);
   };
-  write(0, 0, {failed_record(sample_of(0), 0, "old"), done_record(sample_of(1), 1), failed_record(sample_of(2), 2, "old")});
-  write(1, 1, {done_record(sample_of(0), 0), failed_record(sample_of(1), 1, "new"), failed_record(sample_of(2), 2, "new")});
+  write(0, 0,
+        {failed_record(sample_of(0), 0, "old"), done_record(sample_of(1), 1),
+         failed_record(sample_of(2), 2, "old")});
+  write(1, 1,
+        {done_record(sample_of(0), 0), failed_record(sample_of(1), 1, "new"),
+         failed_record(sample_of(2), 2, "new")});
   std::filesystem::resize_file(folder.write("journal/s.replica-2.attempt-1", "ditmesh journal 1\nto"), 20);
 
   std::vector<std::string> warnings;

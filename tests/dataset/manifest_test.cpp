@@ -9,11 +9,11 @@
 namespace ditmesh {
 namespace {
 
-using testing::error_of;
-using testing::TemporaryFolder;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
+using testing::error_of;
 using ::testing::HasSubstr;
+using testing::TemporaryFolder;
 
 std::vector<std::string> prompts_of(const Manifest& manifest) {
   std::vector<std::string> prompts;
@@ -58,20 +58,28 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         PromptCase{"text", "a.txt", "a cat\na dog\n", {"a cat", "a dog"}},
         PromptCase{"no_line_end", "a.txt", "a cat\na dog", {"a cat", "a dog"}},
-        PromptCase{"crlf_and_bom", "a.txt", "\xEF\xBB\xBF" "a cat\r\na dog\r\n", {"a cat", "a dog"}},
+        PromptCase{"crlf_and_bom",
+                   "a.txt",
+                   "\xEF\xBB\xBF"
+                   "a cat\r\na dog\r\n",
+                   {"a cat", "a dog"}},
         PromptCase{"blank_lines", "a.txt", "\na cat\n \t\n\na dog\n\n", {"a cat", "a dog"}, 4},
         PromptCase{"unicode", "a.txt", "une forêt, 森 🌲\n", {"une forêt, 森 🌲"}},
         PromptCase{"text_keeps_quotes", "a.txt", "\"a\", # b\n", {"\"a\", # b"}},
         PromptCase{"csv", "a.csv", "prompt\na cat\n", {"a cat"}},
-        PromptCase{"csv_quotes", "a.csv", "id,prompt\n1,\"a \"\"red\"\" cat, sitting\"\n", {"a \"red\" cat, sitting"}},
+        PromptCase{"csv_quotes",
+                   "a.csv",
+                   "id,prompt\n1,\"a \"\"red\"\" cat, sitting\"\n",
+                   {"a \"red\" cat, sitting"}},
         PromptCase{"csv_line_in_quotes", "a.csv", "prompt,id\r\n\"two\r\nlines\",1\r\n", {"two\nlines"}},
         PromptCase{"csv_blank_line_in_quotes", "a.csv", "prompt\n\"a\n\nb\"\n\n", {"a\n\nb"}, 1},
         PromptCase{"csv_bom_before_quote", "a.csv", "\xEF\xBB\xBF\"Prompt\",x\nhi,1\n", {"hi"}},
         PromptCase{"csv_quote_inside", "a.csv", "prompt\n6\" nails\n", {"6\" nails"}},
         PromptCase{"tsv", "a.tsv", "seed\tcaption\n1\ta, b\n", {"a, b"}},
         PromptCase{"upper_case_extension", "A.CSV", "TEXT\na\n", {"a"}},
-        PromptCase{"json_lines", "a.jsonl", "{\"text\": \"a\\nb\"}\n\n{\"text\": \"\\u00e9\"}\n", {"a\nb", "é"}, 1}),
-    [](const auto& info) { return info.param.name; });
+        PromptCase{
+            "json_lines", "a.jsonl", "{\"text\": \"a\\nb\"}\n\n{\"text\": \"\\u00e9\"}\n", {"a\nb", "é"}, 1}),
+    [](const auto& test) { return test.param.name; });
 
 TEST(Manifest, ReadsEveryKnownColumnByAllItsNames) {
   const TemporaryFolder folder;
@@ -85,9 +93,10 @@ TEST(Manifest, ReadsEveryKnownColumnByAllItsNames) {
   expected.steps = 4;
   expected.guidance = 3.5F;
   expected.true_cfg = 2;
-  for (const std::string header : {"id,prompt,negative_prompt,seed,height,width,steps,guidance,true_cfg",
-                                   "id,caption,negative,seed,height,width,num_inference_steps,guidance_scale,cfg",
-                                   "ID, Text ,NEGATIVE,Seed,Height,Width,num_steps,Guidance_Scale,true_cfg_scale"}) {
+  for (const std::string header :
+       {"id,prompt,negative_prompt,seed,height,width,steps,guidance,true_cfg",
+        "id,caption,negative,seed,height,width,num_inference_steps,guidance_scale,cfg",
+        "ID, Text ,NEGATIVE,Seed,Height,Width,num_steps,Guidance_Scale,true_cfg_scale"}) {
     const Manifest manifest = read_manifest(
         folder.write("a.csv", header + "\ncat-1,a cat,a dog,18446744073709551615,512, 768 ,4,3.5,2\n"));
     EXPECT_THAT(manifest.rows, ElementsAre(expected)) << header;
@@ -97,7 +106,8 @@ TEST(Manifest, ReadsEveryKnownColumnByAllItsNames) {
 TEST(Manifest, TakesNumbersAndTextsFromJsonAlike) {
   const TemporaryFolder folder;
   const Manifest manifest = read_manifest(folder.write(
-      "a.jsonl", R"({"id": 7, "prompt": "a", "seed": 18446744073709551615, "steps": "5", "guidance": 2, "width": null})"));
+      "a.jsonl",
+      R"({"id": 7, "prompt": "a", "seed": 18446744073709551615, "steps": "5", "guidance": 2, "width": null})"));
   ManifestRow expected;
   expected.id = "7";
   expected.prompt = "a";
@@ -109,8 +119,8 @@ TEST(Manifest, TakesNumbersAndTextsFromJsonAlike) {
 
 TEST(Manifest, CarriesFurtherColumnsAsTexts) {
   const TemporaryFolder folder;
-  const Manifest manifest = read_manifest(folder.write(
-      "a.jsonl", R"({"prompt": "a", "style": "oil", "tags": ["x", 1]}
+  const Manifest manifest =
+      read_manifest(folder.write("a.jsonl", R"({"prompt": "a", "style": "oil", "tags": ["x", 1]}
 {"prompt": "b", "score": 0.5, "style": null, "status": "old"}
 )"));
   // `status` is a column of ours in the dataset.
@@ -176,9 +186,12 @@ TEST(Manifest, OfPromptsIsThatOfATextFile) {
   const Manifest from_options = manifest_from_prompts({"a cat", "a dog"});
   EXPECT_EQ(from_options.rows, from_file.rows);
   EXPECT_EQ(from_options.sha256, from_file.sha256);
-  EXPECT_THAT(error_of<ConfigError>([] { manifest_from_prompts({"a", " "}); }),
-              HasSubstr("--prompt: line 2: the prompt is empty"));
-  EXPECT_THAT(error_of<ConfigError>([] { manifest_from_prompts({"\xFF"}); }), HasSubstr("--prompt 1 must be valid UTF-8"));
+  EXPECT_THAT(error_of<ConfigError>([] {
+                manifest_from_prompts({"a", " "});
+              }),
+              HasSubstr("--prompt 2 is empty"));
+  EXPECT_THAT(error_of<ConfigError>([] { manifest_from_prompts({"\xFF"}); }),
+              HasSubstr("--prompt 1 must be valid UTF-8"));
 }
 
 struct BadCase {
@@ -208,49 +221,102 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{"only_header", "a.csv", "prompt\n", {"at least one prompt, found none"}},
         BadCase{"extension", "a.xlsx", "x", {".txt, .csv, .tsv or .jsonl", "a.xlsx"}},
         BadCase{"not_utf8", "a.txt", "ok\nna\xEFve\n", {"line 2", "byte 3", "UTF-8"}},
-        BadCase{"utf16", "a.txt", std::string("\xFF\xFEh\0i\0", 6), {"line 1", "byte 1", "save the file as UTF-8"}},
+        BadCase{"utf16",
+                "a.txt",
+                std::string("\xFF\xFEh\0i\0", 6),
+                {"line 1", "byte 1", "save the file as UTF-8"}},
         BadCase{"nul", "a.txt", std::string("a\0b", 3), {"line 1", "byte 2 of the line is NUL"}},
-        BadCase{"no_prompt_column", "a.csv", "id,promt\n1,a\n",
+        BadCase{"no_prompt_column",
+                "a.csv",
+                "id,promt\n1,a\n",
                 {"no column is called prompt, caption or text", "found: id, promt", "--prompt-column"}},
-        BadCase{"two_prompt_columns", "a.csv", "caption,text\na,b\n",
+        BadCase{"two_prompt_columns",
+                "a.csv",
+                "caption,text\na,b\n",
                 {"'caption' and 'text' both mean prompt", "--prompt-column caption or --prompt-column text"}},
-        BadCase{"two_prompt_columns_over_lines", "a.jsonl", "{\"caption\":\"a\"}\n{\"text\":\"b\"}\n",
+        BadCase{"two_prompt_columns_over_lines",
+                "a.jsonl",
+                "{\"caption\":\"a\"}\n{\"text\":\"b\"}\n",
                 {"'caption' and 'text' both mean prompt"}},
-        BadCase{"two_guidance_columns", "a.csv", "prompt,guidance,guidance_scale\na,1,1\n",
+        BadCase{"two_guidance_columns",
+                "a.csv",
+                "prompt,guidance,guidance_scale\na,1,1\n",
                 {"'guidance' and 'guidance_scale' both mean guidance", "remove one"}},
         BadCase{"same_column_twice", "a.csv", "prompt,x,x\na,1,1\n", {"two columns are called 'x'"}},
         BadCase{"unnamed_column", "a.csv", "prompt,\na,1\n", {"every column needs a name"}},
         BadCase{"slash_in_column", "a.csv", "prompt,a/b\na,1\n", {"'a/b'", "must not be '.' or hold '/'"}},
-        BadCase{"renamed_column_taken", "a.csv", "prompt,status,status_in_manifest\na,1,2\n",
+        BadCase{"renamed_column_taken",
+                "a.csv",
+                "prompt,status,status_in_manifest\na,1,2\n",
                 {"stored as 'status_in_manifest', which another column is", "rename or remove it"}},
-        BadCase{"too_few_cells", "a.csv", "prompt,seed\na,1\nb\n", {"line 3", "the header has 2 columns, this line 1"}},
-        BadCase{"unquoted_comma", "a.csv", "prompt\na, b\n", {"line 2", "1 columns, this line 2", "in quotes"}},
+        BadCase{"too_few_cells",
+                "a.csv",
+                "prompt,seed\na,1\nb\n",
+                {"line 3", "the header has 2 columns, this line 1"}},
+        BadCase{
+            "unquoted_comma", "a.csv", "prompt\na, b\n", {"line 2", "1 columns, this line 2", "in quotes"}},
         BadCase{"open_quote", "a.csv", "prompt\n\"a\nb\n", {"line 2: a quote is opened and never closed"}},
         BadCase{"text_after_quote", "a.csv", "prompt\n\"a\"b\n", {"line 2: text follows a closing quote: b"}},
-        BadCase{"empty_prompt", "a.csv", "prompt,seed\n,1\n", {"line 2: the prompt is empty", "remove the line"}},
-        BadCase{"negative_seed", "a.csv", "prompt,seed\na,-1\n",
+        BadCase{
+            "empty_prompt", "a.csv", "prompt,seed\n,1\n", {"line 2: the prompt is empty", "remove the line"}},
+        BadCase{"negative_seed",
+                "a.csv",
+                "prompt,seed\na,-1\n",
                 {"line 2, column 'seed'", "0 to 2^64-1", "found '-1'", "leave it empty"}},
-        BadCase{"seed_too_large", "a.csv", "prompt,seed\na,18446744073709551616\n",
+        BadCase{"seed_too_large",
+                "a.csv",
+                "prompt,seed\na,18446744073709551616\n",
                 {"column 'seed'", "found '18446744073709551616'"}},
-        BadCase{"json_seed_too_large", "a.jsonl", "{\"prompt\":\"a\",\"seed\":18446744073709551616}\n",
+        BadCase{"json_seed_too_large",
+                "a.jsonl",
+                "{\"prompt\":\"a\",\"seed\":18446744073709551616}\n",
                 {"line 1, column 'seed'", "0 to 2^64-1"}},
-        BadCase{"fractional_seed", "a.jsonl", "{\"prompt\":\"a\",\"seed\":1.0}\n", {"column 'seed'", "found '1.0'"}},
-        BadCase{"zero_height", "a.csv", "prompt,height\na,0\n", {"column 'height'", "from 1 to 16384", "found '0'"}},
-        BadCase{"wide", "a.csv", "prompt,width\na,20000\n", {"column 'width'", "from 1 to 16384", "found '20000'"}},
-        BadCase{"steps_text", "a.csv", "prompt,num_steps\na,many\n", {"column 'num_steps'", "1 to 10000", "found 'many'"}},
-        BadCase{"nan_guidance", "a.csv", "prompt,guidance\na,nan\n", {"column 'guidance'", "0 to 1000", "found 'nan'"}},
+        BadCase{"fractional_seed",
+                "a.jsonl",
+                "{\"prompt\":\"a\",\"seed\":1.0}\n",
+                {"column 'seed'", "found '1.0'"}},
+        BadCase{"zero_height",
+                "a.csv",
+                "prompt,height\na,0\n",
+                {"column 'height'", "from 1 to 16384", "found '0'"}},
+        BadCase{"wide",
+                "a.csv",
+                "prompt,width\na,20000\n",
+                {"column 'width'", "from 1 to 16384", "found '20000'"}},
+        BadCase{"steps_text",
+                "a.csv",
+                "prompt,num_steps\na,many\n",
+                {"column 'num_steps'", "1 to 10000", "found 'many'"}},
+        BadCase{"nan_guidance",
+                "a.csv",
+                "prompt,guidance\na,nan\n",
+                {"column 'guidance'", "0 to 1000", "found 'nan'"}},
         BadCase{"negative_cfg", "a.csv", "prompt,cfg\na,-2\n", {"column 'cfg'", "found '-2'"}},
-        BadCase{"long_id", "a.csv", "id,prompt\n" + kLongId + ",a\n", {"line 2", "at most 256 bytes, found 257"}},
-        BadCase{"control_in_id", "a.csv", "id,prompt\na\x07,b\n", {"line 2", "control characters, found U+7"}},
-        BadCase{"same_id_twice", "a.csv", "id,prompt\nx,a\n\ny,b\nx,c\n", {"'x' is that of line 2 and of line 5"}},
-        BadCase{"id_is_a_row_number", "a.csv", "id,prompt\n1,a\n,b\n",
+        BadCase{
+            "long_id", "a.csv", "id,prompt\n" + kLongId + ",a\n", {"line 2", "at most 256 bytes, found 257"}},
+        BadCase{
+            "control_in_id", "a.csv", "id,prompt\na\x07,b\n", {"line 2", "control characters, found U+7"}},
+        BadCase{"same_id_twice",
+                "a.csv",
+                "id,prompt\nx,a\n\ny,b\nx,c\n",
+                {"'x' is that of line 2 and of line 5"}},
+        BadCase{"id_is_a_row_number",
+                "a.csv",
+                "id,prompt\n1,a\n,b\n",
                 {"'1' is that of line 2 and of line 3", "a row without an id has its number"}},
-        BadCase{"json_syntax", "a.jsonl", "{\"prompt\":\"a\"}\n{\"prompt\":\n", {"line 2: not a JSON object"}},
+        BadCase{
+            "json_syntax", "a.jsonl", "{\"prompt\":\"a\"}\n{\"prompt\":\n", {"line 2: not a JSON object"}},
         BadCase{"json_array", "a.jsonl", "[1]\n", {"line 1: a JSON object is needed, found array"}},
-        BadCase{"json_number_prompt", "a.jsonl", "{\"prompt\":7}\n", {"column 'prompt': a string is needed, found 7"}},
+        BadCase{"json_number_prompt",
+                "a.jsonl",
+                "{\"prompt\":7}\n",
+                {"column 'prompt': a string is needed, found 7"}},
         BadCase{"json_nul", "a.jsonl", "{\"prompt\":\"a\\u0000b\"}\n", {"must not hold \\u0000"}},
-        BadCase{"json_no_prompt", "a.jsonl", "{\"seed\":7}\n", {"line 1: no column is called prompt", "found: seed"}}),
-    [](const auto& info) { return info.param.name; });
+        BadCase{"json_no_prompt",
+                "a.jsonl",
+                "{\"seed\":7}\n",
+                {"line 1: no column is called prompt", "found: seed"}}),
+    [](const auto& test) { return test.param.name; });
 
 TEST(BadManifest, OptionsAreChecked) {
   const TemporaryFolder folder;

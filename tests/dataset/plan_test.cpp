@@ -7,9 +7,9 @@
 namespace ditmesh {
 namespace {
 
-using testing::error_of;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
+using testing::error_of;
 using ::testing::HasSubstr;
 
 // One letter a sample: A, B, C are sizes; a lower-case letter has other steps, '+' behind it true CFG.
@@ -92,7 +92,7 @@ INSTANTIATE_TEST_SUITE_P(
                  {{64, 64, {0, 1, 2, 3, 4}}},
                  {{0, 0, 2, "64x64-000000"}, {0, 2, 4, "64x64-000001"}, {0, 4, 5, "64x64-000002"}},
                  {{0, 0, 2}, {1, 0, 2}, {2, 0, 1}}}),
-    [](const auto& info) { return info.param.name; });
+    [](const auto& test) { return test.param.name; });
 
 struct SizeCase {
   int64_t num_samples;
@@ -115,8 +115,7 @@ TEST_P(DefaultShardSize, IsAThousandOrA256thOr8GiB) {
 // 8 GiB hold 10 pictures of 16384 x 16384 (805,306,368 bytes each).
 INSTANTIATE_TEST_SUITE_P(Table, DefaultShardSize,
                          ::testing::Values(SizeCase{999, 64, {999}}, SizeCase{1000, 64, {1000}},
-                                           SizeCase{1001, 64, {1000, 1}},
-                                           SizeCase{25, 16384, {10, 10, 5}}));
+                                           SizeCase{1001, 64, {1000, 1}}, SizeCase{25, 16384, {10, 10, 5}}));
 
 TEST(DefaultShardSize, KeepsTheNumberOfShardsAt256) {
   const Plan plan = make_plan(std::vector<Sample>(256'001, samples_of("A")[0]), {0, 64});

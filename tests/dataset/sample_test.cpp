@@ -7,8 +7,8 @@
 namespace ditmesh {
 namespace {
 
-using testing::error_of;
 using ::testing::ElementsAre;
+using testing::error_of;
 using ::testing::HasSubstr;
 
 Manifest one_row(ManifestRow row) {
@@ -137,9 +137,11 @@ TEST(Samples, RefuseDefaultsThatCannotWork) {
   EXPECT_THAT(error([](auto& d) { d.height = 0; }), HasSubstr("--height must be at least 1, found 0"));
   EXPECT_THAT(error([](auto& d) { d.width = -8; }), HasSubstr("--width must be at least 1, found -8"));
   EXPECT_THAT(error([](auto& d) { d.steps = 0; }), HasSubstr("--steps must be at least 1, found 0"));
-  EXPECT_THAT(error([](auto& d) { d.images_per_prompt = 0; }), HasSubstr("--images-per-prompt must be at least 1"));
+  EXPECT_THAT(error([](auto& d) { d.images_per_prompt = 0; }),
+              HasSubstr("--images-per-prompt must be at least 1"));
   EXPECT_THAT(error([](auto& d) { d.guidance = -1; }), HasSubstr("--guidance must be at least 0, found -1"));
-  EXPECT_THAT(error([](auto& d) { d.true_cfg = NAN; }), HasSubstr("--true-cfg must be at least 0, found nan"));
+  EXPECT_THAT(error([](auto& d) { d.true_cfg = NAN; }),
+              HasSubstr("--true-cfg must be at least 0, found nan"));
 }
 
 }  // namespace

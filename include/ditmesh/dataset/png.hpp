@@ -18,8 +18,7 @@ using PngText = std::pair<std::string, std::string>;
 std::string encode_png(const Image& image, const std::vector<PngText>& texts = {});
 
 /// Atomically. Throws EnvironmentError.
-void write_png(const std::filesystem::path& path, const Image& image,
-               const std::vector<PngText>& texts = {});
+void write_png(const std::filesystem::path& path, const Image& image, const std::vector<PngText>& texts = {});
 
 /// Any PNG as 8-bit RGB. Throws ConfigError naming `name`.
 Image decode_png(const std::string& bytes, const std::string& name);

@@ -39,7 +39,13 @@ StatusCounts write_shard(const std::filesystem::path& output, const Plan& plan, 
                          const SampleList& samples, const Log& log = {});
 
 /// The status of each sample of a finished shard, by position; empty if the
-/// file is not there. Throws EnvironmentError if it is damaged.
+/// file is not there. Throws EnvironmentError if it is damaged, ConfigError if
+/// it holds another number of samples.
 std::vector<SampleStatus> shard_status(const std::filesystem::path& output, const Shard& shard);
+
+/// What OUTPUT already has, shards and journals together, by index of the
+/// sample: what a restart does not make again.
+std::vector<SampleStatus> known_status(const std::filesystem::path& output, const Plan& plan,
+                                       const Log& log = {});
 
 }  // namespace ditmesh

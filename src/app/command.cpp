@@ -1,0 +1,36 @@
+#include "command.hpp"
+
+#include <iostream>
+#include "ditmesh/logging/logging.hpp"
+
+
+namespace ditmesh {
+
+const std::vector<Command>& all_commands() {
+  static const std::vector<Command> kCommands = {generate_command(), inspect_command(), verify_command(),
+                                                 compare_command(),  export_command(),  bench_command()};
+  return kCommands;
+}
+
+std::vector<CommandSpec> all_command_specs() {
+  std::vector<CommandSpec> specs;
+  for (const Command& command : all_commands()) specs.push_back(command.spec);
+  return specs;
+}
+
+std::optional<Options> resolve_options(const Command& command, const std::vector<std::string>& arguments) {
+  const ParsedOptions parsed = parse_options(command.spec, all_command_specs(), arguments, system_sources());
+  if (parsed.help) {
+    std::cout << help_text(command.spec);
+    return std::nullopt;
+  }
+  const Log log = make_log();
+  for (const std::string& warning : parsed.warnings) log.warning(warning);
+  if (parsed.print_config) {
+    std::cout << parsed.options.to_ini(command.spec);
+    return std::nullopt;
+  }
+  return parsed.options;
+}
+
+}  // namespace ditmesh

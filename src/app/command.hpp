@@ -1,0 +1,38 @@
+#pragma once
+// The commands of ditmesh: how each looks on the command line, and what runs it.
+
+#include <string>
+#include <vector>
+
+#include "ditmesh/base/error.hpp"
+#include "options.hpp"
+
+namespace ditmesh {
+
+/// The process as main() got it; MPI wants to see it.
+struct ProgramArguments {
+  int* argc;
+  char*** argv;
+  std::vector<std::string> after_command;
+};
+
+struct Command {
+  CommandSpec spec;
+  ExitCode (*run)(const Command& command, const ProgramArguments& arguments);
+};
+
+const std::vector<Command>& all_commands();
+std::vector<CommandSpec> all_command_specs();
+
+Command generate_command();
+Command bench_command();
+Command inspect_command();
+Command verify_command();
+Command compare_command();
+Command export_command();
+
+/// Resolves the options of a command that runs in one process, says warnings, and handles
+/// --help and --print-config: nothing is returned when there is nothing left to do.
+std::optional<Options> resolve_options(const Command& command, const std::vector<std::string>& arguments);
+
+}  // namespace ditmesh

@@ -1,0 +1,9 @@
+#pragma once
+
+#include "options.hpp"
+
+namespace ditmesh {
+
+CommandSpec generate_spec();
+
+}  // namespace ditmesh
