@@ -41,8 +41,9 @@ ExitCode run(int argc, char** argv) {
     }
     names.push_back(command.spec.name);
   }
-  throw ditmesh::ConfigError(cat("there is no command '", arguments[0], "'", ditmesh::did_you_mean(arguments[0], names)),
-                             cat("the commands are ", ditmesh::join(names, ", ")));
+  throw ditmesh::ConfigError(
+      cat("there is no command '", arguments[0], "'", ditmesh::did_you_mean(arguments[0], names)),
+      cat("the commands are ", ditmesh::join(names, ", ")));
 }
 
 }  // namespace

@@ -29,18 +29,52 @@ CommandSpec bench_spec() {
           "Measures the parts of a model on this rank's device; on several ranks all at once.",
           "--model NAME|DIR [options]",
           {},
-          {{"model", OptionKind::text, "NAME|DIR", "", cat("a built-in shape with random weights (", join(built_in_names(), ", "), ") or a diffusers folder"), {}, 0, 0, true},
+          {{"model",
+            OptionKind::text,
+            "NAME|DIR",
+            "",
+            cat("a built-in shape with random weights (", join(built_in_names(), ", "),
+                ") or a diffusers folder"),
+            {},
+            0,
+            0,
+            true},
            {"height", OptionKind::integer, "PIXELS", "1024", "of the picture", {}, 1, 65536},
            {"width", OptionKind::integer, "PIXELS", "1024", "of the picture", {}, 1, 65536},
            {"batch", OptionKind::integer, "N", "1", "pictures at once", {}, 1, 1024},
-           {"max-sequence-length", OptionKind::integer, "N", "", "tokens of the T5 prompt (default 512, schnell 256)", {}, 1, 512},
+           {"max-sequence-length",
+            OptionKind::integer,
+            "N",
+            "",
+            "tokens of the T5 prompt (default 512, schnell 256)",
+            {},
+            1,
+            512},
            {"repeats", OptionKind::integer, "N", "10", "measurements of each part", {}, 1, 10000},
            {"warm-ups", OptionKind::integer, "N", "2", "runs before the first measurement", {}, 0, 1000},
-           {"device", OptionKind::choice, "", "auto", "auto takes CUDA where there is one", {"auto", "cpu", "cuda"}},
-           {"dtype", OptionKind::choice, "", "auto", "auto is bf16 on CUDA, fp32 on the CPU", {"auto", "fp32", "bf16", "fp16"}},
+           {"device",
+            OptionKind::choice,
+            "",
+            "auto",
+            "auto takes CUDA where there is one",
+            {"auto", "cpu", "cuda"}},
+           {"dtype",
+            OptionKind::choice,
+            "",
+            "auto",
+            "auto is bf16 on CUDA, fp32 on the CPU",
+            {"auto", "fp32", "bf16", "fp16"}},
            {"noise-dtype", OptionKind::choice, "", "run", "as in generate", {"run", "fp32"}},
-           {"threads", OptionKind::integer, "N", "", "CPU threads of each rank (default: the cores that it has)", {}, 1, 1024},
-           {"to", OptionKind::text, "FILE", "", "also write the figures as JSON; a file that is there is left alone"}}};
+           {"threads",
+            OptionKind::integer,
+            "N",
+            "",
+            "CPU threads of each rank (default: the cores that it has)",
+            {},
+            1,
+            1024},
+           {"to", OptionKind::text, "FILE", "",
+            "also write the figures as JSON; a file that is there is left alone"}}};
 }
 
 struct Timing {
@@ -53,21 +87,24 @@ struct Timing {
 };
 
 template <typename Run>
-Timing measure(const std::string& name, int64_t warm_ups, int64_t repeats, const at::Device& device, Run run) {
+Timing measure(const std::string& name, int64_t warm_ups, int64_t repeats, const at::Device& device,
+               Run run) {
   Timing timing{name, {}};
   for (int64_t i = -warm_ups; i < repeats; ++i) {
     synchronize(device);
     const auto start = std::chrono::steady_clock::now();
     run();
     synchronize(device);
-    const double ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+    const double ms =
+        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
     if (i >= 0) timing.ms.push_back(ms);
   }
   std::sort(timing.ms.begin(), timing.ms.end());
   return timing;
 }
 
-std::vector<Timing> measure_all(const FluxDescription& model, const Options& options, const RankDevice& device) {
+std::vector<Timing> measure_all(const FluxDescription& model, const Options& options,
+                                const RankDevice& device) {
   const int64_t height = options.integer("height");
   const int64_t width = options.integer("width");
   model.check_size(height, width);
@@ -82,7 +119,8 @@ std::vector<Timing> measure_all(const FluxDescription& model, const Options& opt
   std::vector<Timing> timings;
 
   PromptEncoder encoder(model, device.options(), tokens, batch_size, {});
-  const std::vector<std::string> prompts(static_cast<size_t>(batch_size), "a photograph of a red cat on a blue sofa");
+  const std::vector<std::string> prompts(static_cast<size_t>(batch_size),
+                                         "a photograph of a red cat on a blue sofa");
   timings.push_back(measure("encode prompts", warm_ups, repeats, where, [&] { encoder.encode(prompts); }));
   const auto states = encoder.encode(prompts);
   encoder.release();
@@ -100,7 +138,8 @@ std::vector<Timing> measure_all(const FluxDescription& model, const Options& opt
   return timings;
 }
 
-ExitCode run_on_ranks(const FluxDescription& model, const Options& options, const MpiSession& mpi, const Log& log) {
+ExitCode run_on_ranks(const FluxDescription& model, const Options& options, const MpiSession& mpi,
+                      const Log& log) {
   const c10::InferenceMode no_gradients;
   const auto world = mpi.world();
   const RankDevice device = choose_device(options, mpi, *world, log);
@@ -128,8 +167,9 @@ ExitCode run_on_ranks(const FluxDescription& model, const Options& options, cons
   for (size_t rank = 0; rank < all.size(); ++rank) {
     ranks.push_back(Json::parse(all[rank]));
     for (const Json& part : ranks.back()) {
-      std::cout << std::setw(4) << rank << "  " << std::left << std::setw(18) << part["part"].get<std::string>()
-                << std::right << std::setw(7) << part["repeats"].get<int>();
+      std::cout << std::setw(4) << rank << "  " << std::left << std::setw(18)
+                << part["part"].get<std::string>() << std::right << std::setw(7)
+                << part["repeats"].get<int>();
       for (const char* figure : {"min_ms", "median_ms", "p95_ms", "max_ms"}) {
         std::cout << std::fixed << std::setprecision(2) << std::setw(10) << part[figure].get<double>();
       }

@@ -3,7 +3,6 @@
 #include <iostream>
 #include "ditmesh/logging/logging.hpp"
 
-
 namespace ditmesh {
 
 const std::vector<Command>& all_commands() {

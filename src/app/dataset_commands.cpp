@@ -45,8 +45,8 @@ ExitCode run_verify(const Command& command, const ProgramArguments& arguments) {
               << "\n";
   } else {
     for (const std::string& problem : report.problems) std::cout << problem << "\n";
-    std::cout << report.counts << "; " << (report.ok() ? "every picture is what it was" : "NOT as it was written")
-              << "\n";
+    std::cout << report.counts << "; "
+              << (report.ok() ? "every picture is what it was" : "NOT as it was written") << "\n";
   }
   return report.ok() ? ExitCode::done : ExitCode::environment;
 }
@@ -69,7 +69,8 @@ ExitCode run_compare(const Command& command, const ProgramArguments& arguments) 
       write_png(options->text("picture"), worst_pairs_picture(a, b, comparison));
     }
   }
-  const bool alike = options->has("min-psnr") ? comparison.at_least(options->number("min-psnr")) : comparison.identical();
+  const bool alike =
+      options->has("min-psnr") ? comparison.at_least(options->number("min-psnr")) : comparison.identical();
   return alike ? ExitCode::done : ExitCode::some_failed;
 }
 
@@ -81,7 +82,8 @@ ExitCode run_export(const Command& command, const ProgramArguments& arguments) {
   const std::string& to = options->text("to");
   if (options->text("format") == "contact-sheet") {
     const ContactSheet sheet = export_contact_sheet(dataset, to);
-    if (!sheet.has_captions) log.warning("this machine has no fonts: the sheet has no captions; install one (DejaVu, Noto)");
+    if (!sheet.has_captions)
+      log.warning("this machine has no fonts: the sheet has no captions; install one (DejaVu, Noto)");
     log.info(cat(sheet.num_shown, " of ", sheet.num_available, " pictures: ", to));
     return ExitCode::done;
   }
@@ -89,10 +91,15 @@ ExitCode run_export(const Command& command, const ProgramArguments& arguments) {
   {
     std::atomic<int64_t> written{0};
     const ProgressDisplay display(
-        dataset.counts().done, [&] { return ProgressCounts{written, 0}; }, log);
+        dataset.counts().done,
+        [&] {
+          return ProgressCounts{written, 0};
+        },
+        log);
     result = export_png(dataset, to, [&](int64_t count) { written = count; });
   }
-  log.info(cat(result.num_written, " pictures written, ", result.num_skipped, " samples without pixels skipped: ", to));
+  log.info(cat(result.num_written, " pictures written, ", result.num_skipped,
+               " samples without pixels skipped: ", to));
   return ExitCode::done;
 }
 
@@ -103,7 +110,11 @@ Command inspect_command() {
 }
 
 Command verify_command() {
-  return {{"verify", "Reads every picture of a dataset and checks it against its hash.", "OUTPUT [--json]", {"OUTPUT"}, {kJson}},
+  return {{"verify",
+           "Reads every picture of a dataset and checks it against its hash.",
+           "OUTPUT [--json]",
+           {"OUTPUT"},
+           {kJson}},
           run_verify};
 }
 
@@ -112,22 +123,41 @@ Command compare_command() {
            "Compares two datasets, rows matched by id and copy. Exit code 10 if they differ.",
            "A B [--min-psnr DB] [--picture FILE] [--json]",
            {"A", "B"},
-           {{"min-psnr", OptionKind::number, "DB", "", "pictures may differ, down to this PSNR (default: none may)", {}, 0, 1000},
+           {{"min-psnr",
+             OptionKind::number,
+             "DB",
+             "",
+             "pictures may differ, down to this PSNR (default: none may)",
+             {},
+             0,
+             1000},
             {"picture", OptionKind::text, "FILE", "", "write the worst pairs side by side as PNG"},
             kJson}},
           run_compare};
 }
 
 Command export_command() {
-  return {{"export",
-           "Writes a dataset's pictures for other tools and for people.",
-           "OUTPUT --to PATH [--format png|contact-sheet]",
-           {"OUTPUT"},
-           {{"format", OptionKind::choice, "", "png",
-             "png: a folder of PNG files with metadata.jsonl (HuggingFace imagefolder); contact-sheet: one PNG",
-             {"png", "contact-sheet"}},
-            {"to", OptionKind::text, "PATH", "", "folder of the PNG files, or file of the contact sheet", {}, 0, 0, true}}},
-          run_export};
+  return {
+      {"export",
+       "Writes a dataset's pictures for other tools and for people.",
+       "OUTPUT --to PATH [--format png|contact-sheet]",
+       {"OUTPUT"},
+       {{"format",
+         OptionKind::choice,
+         "",
+         "png",
+         "png: a folder of PNG files with metadata.jsonl (HuggingFace imagefolder); contact-sheet: one PNG",
+         {"png", "contact-sheet"}},
+        {"to",
+         OptionKind::text,
+         "PATH",
+         "",
+         "folder of the PNG files, or file of the contact sheet",
+         {},
+         0,
+         0,
+         true}}},
+      run_export};
 }
 
 }  // namespace ditmesh

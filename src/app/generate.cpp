@@ -68,16 +68,17 @@ void check_same_versions(const std::vector<std::string>& reports) {
   const auto host = [](const std::string& text) { return text.substr(0, text.find('\n')); };
   for (size_t rank = 1; rank < reports.size(); ++rank) {
     if (report(reports[rank]) != report(reports[0])) {
-      throw EnvironmentError(cat("the ranks do not run the same program: rank 0 on ", host(reports[0]), " has ",
-                                 report(reports[0]), ", rank ", rank, " on ", host(reports[rank]), " has ",
-                                 report(reports[rank])),
+      throw EnvironmentError(cat("the ranks do not run the same program: rank 0 on ", host(reports[0]),
+                                 " has ", report(reports[0]), ", rank ", rank, " on ", host(reports[rank]),
+                                 " has ", report(reports[rank])),
                              "install the same build on both hosts");
     }
   }
 }
 
 // Rank 0 decides, everybody follows; an error is told once.
-Decision decide(const Command& command, const ProgramArguments& arguments, const MpiSession& mpi, const Log& log) {
+Decision decide(const Command& command, const ProgramArguments& arguments, const MpiSession& mpi,
+                const Log& log) {
   const auto versions = mpi.all_gather(cat(MpiSession::host_name(), '\n', build_versions()));
   Decision decision;
   if (mpi.rank() == 0) {
@@ -120,7 +121,8 @@ OrderedJson describe_job(const GeneratePlan& plan, const MpiSession& mpi, const 
             {"batch", device.batch(plan.options.integer("batch"))},
             {"max_sequence_length", plan.max_sequence_length}}},
           {"versions", {{"ditmesh", version()}, {"commit", git_commit()}, {"all", build_versions()}}},
-          {"attempts", {{{"started", started}, {"ranks", mpi.size()}, {"host_of_rank_0", MpiSession::host_name()}}}}};
+          {"attempts",
+           {{{"started", started}, {"ranks", mpi.size()}, {"host_of_rank_0", MpiSession::host_name()}}}}};
 }
 
 // Makes this rank's share of the work units and journals every sample.
@@ -162,8 +164,8 @@ ExitCode run_job(const GeneratePlan& plan, const MpiSession& mpi, const Log& log
     fs::create_directories(output / "shards");
     fs::create_directories(output / "journal");
     write_file_atomically(output / "job.json", job.dump(2) + "\n");
-    log.info(cat(total, " pictures with ", plan.model.name, " on ", mpi.size(), mpi.size() == 1 ? " rank (" : " ranks (",
-                 device.describe(), ")"));
+    log.info(cat(total, " pictures with ", plan.model.name, " on ", mpi.size(),
+                 mpi.size() == 1 ? " rank (" : " ranks (", device.describe(), ")"));
   }
   world->agree(0);
 
@@ -199,7 +201,8 @@ ExitCode run_job(const GeneratePlan& plan, const MpiSession& mpi, const Log& log
     const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
     log.info(cat(index.counts.done, " pictures in ", human_seconds(seconds), ": ", output.string()));
     if (index.counts.done < total) {
-      log.warning(cat(total - index.counts.done, " samples failed: see 'ditmesh inspect ", output.string(), "'"));
+      log.warning(
+          cat(total - index.counts.done, " samples failed: see 'ditmesh inspect ", output.string(), "'"));
       exit_code = static_cast<int>(ExitCode::some_failed);
     }
   }
@@ -217,7 +220,8 @@ ExitCode run_generate(const Command& command, const ProgramArguments& arguments)
   } catch (const std::exception& error) {
     // The others do not know: they are ended, and this rank says why.
     const auto* ours = dynamic_cast<const Error*>(&error);
-    print_error(command.spec.name, cat("rank ", mpi.rank(), " on ", MpiSession::host_name(), ": ", error.what()));
+    print_error(command.spec.name,
+                cat("rank ", mpi.rank(), " on ", MpiSession::host_name(), ": ", error.what()));
     mpi.abort(ours != nullptr ? static_cast<int>(ours->exit_code()) : static_cast<int>(ExitCode::defect));
   }
 }

@@ -13,8 +13,9 @@ namespace {
 
 Manifest read_rows(const Options& options) {
   if (options.has("prompts") == options.has("prompt")) {
-    throw ConfigError(options.has("prompt") ? "--prompts and --prompt are both given" : "there are no prompts",
-                      "give a manifest with --prompts FILE, or prompts with --prompt TEXT");
+    throw ConfigError(
+        options.has("prompt") ? "--prompts and --prompt are both given" : "there are no prompts",
+        "give a manifest with --prompts FILE, or prompts with --prompt TEXT");
   }
   if (options.has("prompt")) {
     Manifest manifest = manifest_from_prompts(options.texts("prompt"));
@@ -33,7 +34,8 @@ SamplingDefaults sampling_defaults(const Options& options, const FluxDescription
   SamplingDefaults defaults;
   defaults.height = static_cast<int32_t>(options.integer("height"));
   defaults.width = static_cast<int32_t>(options.integer("width"));
-  defaults.steps = options.has("steps") ? static_cast<int32_t>(options.integer("steps")) : model.default_steps();
+  defaults.steps =
+      options.has("steps") ? static_cast<int32_t>(options.integer("steps")) : model.default_steps();
   defaults.guidance = static_cast<float>(options.number("guidance"));
   defaults.true_cfg = static_cast<float>(options.number("true-cfg"));
   if (options.has("negative-prompt")) defaults.negative_prompt = options.text("negative-prompt");
@@ -80,15 +82,17 @@ GeneratePlan make_generate_plan(const Options& options, int num_ranks, const Log
   const Manifest manifest = read_rows(options);
   plan.manifest_name = manifest.name;
   plan.manifest_sha256 = manifest.sha256;
-  if (manifest.num_blank_lines > 0) log.info(cat(manifest.name, ": ", manifest.num_blank_lines, " blank lines skipped"));
+  if (manifest.num_blank_lines > 0)
+    log.info(cat(manifest.name, ": ", manifest.num_blank_lines, " blank lines skipped"));
   plan.samples = make_samples(manifest, sampling_defaults(options, plan.model));
   if (plan.samples.num_reduced_seeds > 0) {
     log.warning(cat(manifest.name, ": ", plan.samples.num_reduced_seeds,
                     " seeds above 4294967295 are taken modulo 2^32; the column seed_in_manifest keeps them"));
   }
   if (plan.samples.num_unused_negative_prompts > 0) {
-    log.warning(cat(manifest.name, ": ", plan.samples.num_unused_negative_prompts,
-                    " rows have a negative prompt that is not used, because their true CFG is not above 1 (--true-cfg)"));
+    log.warning(cat(
+        manifest.name, ": ", plan.samples.num_unused_negative_prompts,
+        " rows have a negative prompt that is not used, because their true CFG is not above 1 (--true-cfg)"));
   }
   std::set<std::pair<int32_t, int32_t>> sizes;
   for (const Sample& sample : plan.samples.samples) {
@@ -110,14 +114,19 @@ std::string GeneratePlan::to_text() const {
   Json rows = Json::array();
   for (const Sample& s : samples.samples) {
     rows.push_back({s.row, s.copy, s.id, s.prompt, s.negative_prompt, s.seed,
-                    s.seed_in_manifest ? Json(*s.seed_in_manifest) : Json(), s.height, s.width, s.steps, s.guidance,
-                    s.true_cfg, s.further});
+                    s.seed_in_manifest ? Json(*s.seed_in_manifest) : Json(), s.height, s.width, s.steps,
+                    s.guidance, s.true_cfg, s.further});
   }
-  const Json all = {{"options", options.to_json()},         {"model_folder", model.folder->string()},
-                    {"model_hash", model_hash},             {"model_bytes", model_bytes},
-                    {"manifest_name", manifest_name},       {"manifest_sha256", manifest_sha256},
-                    {"further_columns", samples.further_columns}, {"samples", rows},
-                    {"num_ranks", mesh.size()},             {"max_sequence_length", max_sequence_length}};
+  const Json all = {{"options", options.to_json()},
+                    {"model_folder", model.folder->string()},
+                    {"model_hash", model_hash},
+                    {"model_bytes", model_bytes},
+                    {"manifest_name", manifest_name},
+                    {"manifest_sha256", manifest_sha256},
+                    {"further_columns", samples.further_columns},
+                    {"samples", rows},
+                    {"num_ranks", mesh.size()},
+                    {"max_sequence_length", max_sequence_length}};
   const std::vector<uint8_t> bytes = Json::to_cbor(all);
   return {bytes.begin(), bytes.end()};
 }
@@ -156,15 +165,17 @@ GeneratePlan read_generate_plan(const std::string& text) {
 }
 
 std::string GeneratePlan::describe() const {
-  std::string text = cat(samples.samples.size(), " pictures from ", manifest_name, " with ", model.name, "\n");
+  std::string text =
+      cat(samples.samples.size(), " pictures from ", manifest_name, " with ", model.name, "\n");
   for (const Bucket& bucket : work.buckets) {
     text += cat("  ", bucket.name(), ": ", bucket.samples.size(), " pictures, ",
-                human_bytes(static_cast<uint64_t>(bucket.samples.size()) * 3 * static_cast<uint64_t>(bucket.height) *
-                            static_cast<uint64_t>(bucket.width)),
+                human_bytes(static_cast<uint64_t>(bucket.samples.size()) * 3 *
+                            static_cast<uint64_t>(bucket.height) * static_cast<uint64_t>(bucket.width)),
                 " of pixels\n");
   }
-  text += cat("  ", work.shards.size(), " shards, ", work.units.size(), " batches of at most ", options.integer("batch"),
-              "\n  mesh ", mesh.to_string(), ", ", human_bytes(model_bytes), " of weight files\n");
+  text += cat("  ", work.shards.size(), " shards, ", work.units.size(), " batches of at most ",
+              options.integer("batch"), "\n  mesh ", mesh.to_string(), ", ", human_bytes(model_bytes),
+              " of weight files\n");
   return text;
 }
 

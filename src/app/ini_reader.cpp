@@ -24,7 +24,8 @@ std::vector<IniEntry> read_ini(std::string_view text, const std::string& name) {
     if (line.empty() || line.front() == '#' || line.front() == ';') continue;
     if (line.front() == '[') {
       if (line.back() != ']') {
-        throw ConfigError(cat(name, ": line ", line_number, ": a section must end with ], found '", line, "'"));
+        throw ConfigError(
+            cat(name, ": line ", line_number, ": a section must end with ], found '", line, "'"));
       }
       section = trim(line.substr(1, line.size() - 2));
       continue;

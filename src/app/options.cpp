@@ -43,7 +43,8 @@ std::optional<bool> parse_flag(const std::string& text) {
 
 std::string bounds(const OptionSpec& spec) {
   const std::string least = cat(static_cast<int64_t>(spec.minimum));
-  return spec.maximum < 1e18 ? cat(least, " to ", static_cast<int64_t>(spec.maximum)) : cat("at least ", least);
+  return spec.maximum < 1e18 ? cat(least, " to ", static_cast<int64_t>(spec.maximum))
+                             : cat("at least ", least);
 }
 
 // Throws ConfigError unless `value` fits the spec. `source` says where it stands.
@@ -57,7 +58,8 @@ void check_value(const OptionSpec& spec, const std::string& value, const std::st
       break;
     case OptionKind::integer: {
       const auto number = parse_int(value);
-      if (!number || static_cast<double>(*number) < spec.minimum || static_cast<double>(*number) > spec.maximum) {
+      if (!number || static_cast<double>(*number) < spec.minimum ||
+          static_cast<double>(*number) > spec.maximum) {
         fail("a whole number, " + bounds(spec));
       }
       break;
@@ -91,7 +93,8 @@ void check_value(const OptionSpec& spec, const std::string& value, const std::st
     name.resize(equals);
   } else {
     const auto place = std::find(arguments.begin(), arguments.end(), token);
-    if (place != arguments.end() && place + 1 != arguments.end() && !(place + 1)->starts_with("-")) value = *(place + 1);
+    if (place != arguments.end() && place + 1 != arguments.end() && !(place + 1)->starts_with("-"))
+      value = *(place + 1);
   }
   const std::string rule = cat("'ditmesh ", command.name, "' has no option '--", name, "'");
   if (const auto ours = ours_for(name, value)) throw ConfigError(rule, cat("here it is ", *ours));
@@ -150,7 +153,8 @@ CommandLine parse_command_line(const CommandSpec& command, const std::vector<std
       if (option.value.empty()) values.emplace_back("true");
     }
   } catch (const po::invalid_command_line_syntax& error) {
-    throw ConfigError(cat("--", error.get_option_name().substr(error.get_option_name().find_first_not_of('-')),
+    throw ConfigError(cat("--",
+                          error.get_option_name().substr(error.get_option_name().find_first_not_of('-')),
                           " needs a value"));
   } catch (const po::error& error) {
     throw ConfigError(error.what());
@@ -159,7 +163,8 @@ CommandLine parse_command_line(const CommandSpec& command, const std::vector<std
   for (const auto& [name, values] : line.values) {
     const OptionSpec* spec = find_spec(command, name);
     if (values.size() > 1 && (spec == nullptr || spec->kind != OptionKind::texts)) {
-      throw ConfigError(cat("--", name, " is given ", values.size(), " times: ", join(values, ", ")), "give it once");
+      throw ConfigError(cat("--", name, " is given ", values.size(), " times: ", join(values, ", ")),
+                        "give it once");
     }
   }
   for (const std::string& operand : operands) {
@@ -167,7 +172,8 @@ CommandLine parse_command_line(const CommandSpec& command, const std::vector<std
   }
   if (operands.size() > command.positional.size()) {
     const std::string& extra = operands[command.positional.size()];
-    throw ConfigError(cat("'", extra, "' is one operand too many"), cat("usage: ditmesh ", command.name, " ", command.usage));
+    throw ConfigError(cat("'", extra, "' is one operand too many"),
+                      cat("usage: ditmesh ", command.name, " ", command.usage));
   }
   for (size_t i = 0; i < operands.size(); ++i) line.values[command.positional[i]] = {operands[i]};
   return line;
@@ -176,7 +182,8 @@ CommandLine parse_command_line(const CommandSpec& command, const std::vector<std
 // Values of `command` in a configuration file, by option.
 std::map<std::string, std::vector<IniEntry>> parse_file(const CommandSpec& command,
                                                         const std::vector<CommandSpec>& commands,
-                                                        const std::string& path, const OptionSources& sources) {
+                                                        const std::string& path,
+                                                        const OptionSources& sources) {
   std::map<std::string, std::vector<IniEntry>> common;
   std::map<std::string, std::vector<IniEntry>> own;
   for (const IniEntry& entry : read_ini(sources.read_file(path), path)) {
@@ -195,8 +202,9 @@ std::map<std::string, std::vector<IniEntry>> parse_file(const CommandSpec& comma
       }
     }
     if (!section_known) {
-      throw ConfigError(cat(where, "section [", entry.section, "] is unknown", did_you_mean(entry.section, sections)),
-                        cat("sections are commands: ", join(sections, ", ")));
+      throw ConfigError(
+          cat(where, "section [", entry.section, "] is unknown", did_you_mean(entry.section, sections)),
+          cat("sections are commands: ", join(sections, ", ")));
     }
     if (!fits) {
       std::string hyphens = entry.key;
@@ -223,10 +231,14 @@ std::map<std::string, std::vector<IniEntry>> parse_file(const CommandSpec& comma
 
 std::string to_string(Origin origin) {
   switch (origin) {
-    case Origin::fallback: return "default";
-    case Origin::file: return "file";
-    case Origin::environment: return "environment";
-    case Origin::command_line: return "command line";
+    case Origin::fallback:
+      return "default";
+    case Origin::file:
+      return "file";
+    case Origin::environment:
+      return "environment";
+    case Origin::command_line:
+      return "command line";
   }
   throw InternalError("an option has no origin");
 }
@@ -249,8 +261,9 @@ Origin Options::origin(const std::string& name) const { return at(name).origin; 
 OrderedJson Options::to_json() const {
   OrderedJson json = OrderedJson::object();
   for (const auto& [name, value] : values_) {
-    json[name] = {{"value", value.values.size() == 1 ? OrderedJson(value.values.front()) : OrderedJson(value.values)},
-                  {"origin", to_string(value.origin)}};
+    json[name] = {
+        {"value", value.values.size() == 1 ? OrderedJson(value.values.front()) : OrderedJson(value.values)},
+        {"origin", to_string(value.origin)}};
   }
   return json;
 }
@@ -296,7 +309,8 @@ OptionSources system_sources() {
   };
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view line = *entry;
-    if (line.starts_with(kEnvironmentPrefix)) sources.environment_names.emplace_back(line.substr(0, line.find('=')));
+    if (line.starts_with(kEnvironmentPrefix))
+      sources.environment_names.emplace_back(line.substr(0, line.find('=')));
   }
   sources.read_file = [](const std::string& path) { return read_file(path); };
   return sources;
@@ -345,7 +359,8 @@ ParsedOptions parse_options(const CommandSpec& command, const std::vector<Comman
     if (const auto given = line.values.find(operand); given != line.values.end()) {
       parsed.options.set(operand, {given->second, Origin::command_line});
     } else if (!parsed.print_config) {
-      throw ConfigError(cat(operand, " is missing"), cat("usage: ditmesh ", command.name, " ", command.usage));
+      throw ConfigError(cat(operand, " is missing"),
+                        cat("usage: ditmesh ", command.name, " ", command.usage));
     }
   }
   for (const OptionSpec& spec : command.options) {
@@ -387,20 +402,22 @@ std::string help_text(const CommandSpec& command) {
   for (const OptionSpec& spec : command.options) {
     std::string left = "--" + spec.name;
     if (spec.kind == OptionKind::choice) {
-      left += " " + join(spec.choices, "|");
+      left += cat(" ", join(spec.choices, "|"));
     } else if (!spec.value_name.empty()) {
-      left += " " + spec.value_name;
+      left += cat(" ", spec.value_name);
     }
     std::string help = spec.help;
     if (spec.required) help += " (required)";
-    if (!spec.fallback.empty() && spec.kind != OptionKind::flag) help += cat(" (default ", spec.fallback, ")");
+    if (!spec.fallback.empty() && spec.kind != OptionKind::flag)
+      help += cat(" (default ", spec.fallback, ")");
     add(left, help);
   }
   add("--config FILE", "options as 'key = value' lines, in [sections] named like commands or before them");
   add("--print-config", "print the resolved options as such a file, and do nothing else");
   add("--help", "print this");
-  text += "\nEvery option can also stand in the environment, as DITMESH_ and its name in upper case\n"
-          "(DITMESH_TRUE_CFG for --true-cfg). Command line beats environment beats file.\n";
+  text +=
+      "\nEvery option can also stand in the environment, as DITMESH_ and its name in upper case\n"
+      "(DITMESH_TRUE_CFG for --true-cfg). Command line beats environment beats file.\n";
   return text;
 }
 

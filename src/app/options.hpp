@@ -42,7 +42,7 @@ std::string to_string(Origin origin);
 struct CommandSpec {
   std::string name;
   std::string summary;
-  std::string usage;  // what follows "ditmesh NAME "
+  std::string usage;                    // what follows "ditmesh NAME "
   std::vector<std::string> positional;  // names of the operands, all required
   std::vector<OptionSpec> options;
 };

@@ -21,8 +21,10 @@ Image to_image(const at::Tensor& pixels) {
 }
 
 Latents to_latents(const at::Tensor& values) {
-  Latents latents{static_cast<int32_t>(values.size(0)), static_cast<int32_t>(values.size(1)),
-                  static_cast<int32_t>(values.size(2)), {}};
+  Latents latents{static_cast<int32_t>(values.size(0)),
+                  static_cast<int32_t>(values.size(1)),
+                  static_cast<int32_t>(values.size(2)),
+                  {}};
   latents.values.resize(static_cast<size_t>(values.numel()));
   std::memcpy(latents.values.data(), values.const_data_ptr(), latents.values.size() * sizeof(float));
   return latents;
@@ -74,7 +76,8 @@ void PictureMaker::make(const std::vector<WorkUnit>& units,
   const std::vector<Chunk> chunks = cut_into_chunks(units);
   for (size_t i = 0; i < chunks.size(); ++i) {
     std::vector<std::vector<std::string>> ahead;
-    for (size_t j = i; j < std::min(i + kMaxChunksAhead, chunks.size()); ++j) ahead.push_back(prompts(chunks[j]));
+    for (size_t j = i; j < std::min(i + kMaxChunksAhead, chunks.size()); ++j)
+      ahead.push_back(prompts(chunks[j]));
     cache_.prepare(ahead);
     make_chunk(chunks[i], finished);
   }

@@ -25,7 +25,8 @@ std::string progress_text(const ProgressCounts& counts, int64_t total, double se
   if (finished == 0 || seconds <= 0) return text;
   const double rate = static_cast<double>(finished) / seconds;
   text += cat(" · ", std::fixed, std::setprecision(rate < 10 ? 2 : 1), rate, " images/s");
-  if (finished < total) text += cat(" · ", human_seconds(static_cast<double>(total - finished) / rate), " left");
+  if (finished < total)
+    text += cat(" · ", human_seconds(static_cast<double>(total - finished) / rate), " left");
   return text;
 }
 
@@ -67,7 +68,8 @@ void ProgressDisplay::run() {
     const std::string text = progress_text(counts, total_, seconds);
     if (terminal) {
       // Erased to the end of the line: the text before may have been longer.
-      std::cerr << cat('\r', progress_bar(counts, total_, kBarWidth), text, "\033[K", last ? "\n" : "") << std::flush;
+      std::cerr << cat('\r', progress_bar(counts, total_, kBarWidth), text, "\033[K", last ? "\n" : "")
+                << std::flush;
     } else if (last || now - last_log >= kLogInterval) {
       log_.info(text);
       last_log = now;

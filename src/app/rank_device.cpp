@@ -75,8 +75,9 @@ RankDevice choose_device(const Options& options, const MpiSession& mpi, Communic
   const int most = world.agree(devices);
   const int least = -world.agree(-devices);
   if (choice == "cuda" && least == 0) {
-    throw EnvironmentError(cat("--device cuda: ", devices == 0 ? "this rank" : "another rank", " sees no CUDA device"),
-                           "check the driver and CUDA_VISIBLE_DEVICES, or use --device cpu");
+    throw EnvironmentError(
+        cat("--device cuda: ", devices == 0 ? "this rank" : "another rank", " sees no CUDA device"),
+        "check the driver and CUDA_VISIBLE_DEVICES, or use --device cpu");
   }
   if (least == 0 && most > 0) {
     throw EnvironmentError("--device auto: some ranks see CUDA devices and others do not",
@@ -84,11 +85,13 @@ RankDevice choose_device(const Options& options, const MpiSession& mpi, Communic
   }
   const bool cuda = devices > 0;
   if (cuda && devices > 1 && mpi.node_size() > devices) {
-    throw EnvironmentError(cat(mpi.node_size(), " ranks on ", MpiSession::host_name(), " share ", devices, " CUDA devices"),
-                           cat("start at most ", devices, " ranks on this host"));
+    throw EnvironmentError(
+        cat(mpi.node_size(), " ranks on ", MpiSession::host_name(), " share ", devices, " CUDA devices"),
+        cat("start at most ", devices, " ranks on this host"));
   }
-  const at::Device device = cuda ? at::Device(at::kCUDA, static_cast<at::DeviceIndex>(mpi.node_rank() % devices))
-                                 : at::Device(at::kCPU);
+  const at::Device device =
+      cuda ? at::Device(at::kCUDA, static_cast<at::DeviceIndex>(mpi.node_rank() % devices))
+           : at::Device(at::kCPU);
 
   const std::string& dtype_name = options.text("dtype");
   at::ScalarType dtype = cuda ? at::kBFloat16 : at::kFloat;
@@ -96,7 +99,8 @@ RankDevice choose_device(const Options& options, const MpiSession& mpi, Communic
   if (dtype_name == "bf16") dtype = at::kBFloat16;
   if (dtype_name == "fp16") dtype = at::kHalf;
   const at::ScalarType noise = options.text("noise-dtype") == "fp32" ? at::kFloat : dtype;
-  const int threads = options.has("threads") ? static_cast<int>(options.integer("threads")) : default_threads(mpi, log);
+  const int threads =
+      options.has("threads") ? static_cast<int>(options.integer("threads")) : default_threads(mpi, log);
   use_device(device, threads);
   return {device, dtype, noise, threads};
 }

@@ -117,9 +117,9 @@ std::string base64_decode(std::string_view text, std::string_view what) {
   const ConfigError malformed(cat(what, " is not valid base64"), "the file is damaged, fetch it again");
   if (text.size() % 4 != 0) throw malformed;
   std::string bytes(text.size() / 4 * 3, '\0');
-  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                                   reinterpret_cast<const unsigned char*>(text.data()),
-                                   static_cast<int>(text.size()));
+  const int size =
+      EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
+                      reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
   if (size < 0) throw malformed;
   // EVP_DecodeBlock counts the padding as zero bytes.
   size_t padding = 0;

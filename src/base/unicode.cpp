@@ -19,8 +19,8 @@ std::optional<size_t> for_each_code_point(std::string_view text, Use use) {
   size_t offset = 0;
   while (offset < text.size()) {
     utf8proc_int32_t code_point = 0;
-    const auto used = utf8proc_iterate(bytes + offset,
-                                       static_cast<utf8proc_ssize_t>(text.size() - offset), &code_point);
+    const auto used =
+        utf8proc_iterate(bytes + offset, static_cast<utf8proc_ssize_t>(text.size() - offset), &code_point);
     if (used < 0) return offset;
     use(static_cast<char32_t>(code_point));
     offset += static_cast<size_t>(used);

@@ -10,7 +10,8 @@ std::unique_ptr<Communicator> LocalCommunicator::split(int /*color*/, int /*key*
   return std::make_unique<LocalCommunicator>(std::move(name));
 }
 
-Work LocalCommunicator::do_all_gather(const at::Tensor& out, const at::Tensor& in, const RowCounts& /*rows*/) {
+Work LocalCommunicator::do_all_gather(const at::Tensor& out, const at::Tensor& in,
+                                      const RowCounts& /*rows*/) {
   out.copy_(in);
   return {};
 }

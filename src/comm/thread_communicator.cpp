@@ -113,11 +113,9 @@ class ThreadCommunicator final : public Communicator {
     if (rank() == 0) {
       hub_->children.clear();
       for (const Slot& slot : hub_->slots) {
-        const auto count =
-            std::count_if(hub_->slots.begin(), hub_->slots.end(),
-                          [&](const Slot& other) { return other.number == slot.number; });
-        hub_->children.try_emplace(slot.number,
-                                   std::make_shared<Hub>(static_cast<int>(count), hub_->fate()));
+        const auto count = std::count_if(hub_->slots.begin(), hub_->slots.end(),
+                                         [&](const Slot& other) { return other.number == slot.number; });
+        hub_->children.try_emplace(slot.number, std::make_shared<Hub>(static_cast<int>(count), hub_->fate()));
       }
     }
     hub_->meet(describe("split"));

@@ -21,7 +21,8 @@ class RowType {
     int64_t bytes = tensor.element_size();
     for (int64_t dimension = 1; dimension < tensor.dim(); ++dimension) bytes *= tensor.size(dimension);
     if (bytes > std::numeric_limits<int>::max()) {
-      throw InternalError(cat("a row of ", human_bytes(static_cast<uint64_t>(bytes)), " is too long for MPI"));
+      throw InternalError(
+          cat("a row of ", human_bytes(static_cast<uint64_t>(bytes)), " is too long for MPI"));
     }
     check_mpi(MPI_Type_contiguous(static_cast<int>(bytes), MPI_BYTE, &type_));
     check_mpi(MPI_Type_commit(&type_));
@@ -70,8 +71,7 @@ std::unique_ptr<MpiCommunicator> MpiCommunicator::adopt(MPI_Comm owned, std::str
   int size = 0;
   check_mpi(MPI_Comm_rank(owned, &rank));
   check_mpi(MPI_Comm_size(owned, &size));
-  return std::unique_ptr<MpiCommunicator>(
-      new MpiCommunicator(owned, rank, size, std::move(name), deadline));
+  return std::unique_ptr<MpiCommunicator>(new MpiCommunicator(owned, rank, size, std::move(name), deadline));
 }
 
 std::unique_ptr<MpiCommunicator> MpiCommunicator::duplicate(MPI_Comm parent, std::string name,
@@ -134,7 +134,8 @@ Work MpiCommunicator::do_all_gather(const at::Tensor& out, const at::Tensor& in,
   std::vector<MPI_Request> requests(1);
   check_mpi(MPI_Iallgatherv(MPI_IN_PLACE, 0, row.get(), out.data_ptr(), from->counts.data(),
                             from->places.data(), row.get(), comm_, &requests[0]));
-  return Work([this, who = describe("all_gather"), from, out, requests]() mutable { wait_all(who, requests); });
+  return Work(
+      [this, who = describe("all_gather"), from, out, requests]() mutable { wait_all(who, requests); });
 }
 
 Work MpiCommunicator::do_all_to_all(const at::Tensor& out, const RowCounts& receive, const at::Tensor& in,

@@ -24,8 +24,9 @@ MpiSession::MpiSession(int* argc, char*** argv) {
   check_mpi(MPI_Comm_size(MPI_COMM_WORLD, &size_));
   check_mpi(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN));
   if (provided != MPI_THREAD_MULTIPLE) {
-    throw EnvironmentError("MPI must give MPI_THREAD_MULTIPLE, this library (" + library_version() + ") does not",
-                           "use an Open MPI built with threads");
+    throw EnvironmentError(
+        "MPI must give MPI_THREAD_MULTIPLE, this library (" + library_version() + ") does not",
+        "use an Open MPI built with threads");
   }
   MPI_Comm node = MPI_COMM_NULL;
   check_mpi(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &node));

@@ -56,8 +56,8 @@ ProgressChannel::Counts ProgressChannel::totals() {
     MPI_Status status;
     check_mpi(MPI_Iprobe(MPI_ANY_SOURCE, 0, state_->comm, &found, &status));
     if (found == 0) break;
-    check_mpi(MPI_Recv(state_->reported[static_cast<size_t>(status.MPI_SOURCE)].data(), kNumCounts, MPI_INT64_T,
-                       status.MPI_SOURCE, 0, state_->comm, MPI_STATUS_IGNORE));
+    check_mpi(MPI_Recv(state_->reported[static_cast<size_t>(status.MPI_SOURCE)].data(), kNumCounts,
+                       MPI_INT64_T, status.MPI_SOURCE, 0, state_->comm, MPI_STATUS_IGNORE));
   }
   Counts sums{};
   for (size_t i = 0; i < sums.size(); ++i) {

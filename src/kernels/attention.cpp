@@ -28,7 +28,8 @@ PartialAttention partial_attention(const at::Tensor& q, const at::Tensor& k, con
     std::tie(out, lse) =
         at::_scaled_dot_product_flash_attention_for_cpu(heads_first(q), heads_first(k), heads_first(v));
   } else {
-    const auto result = at::_scaled_dot_product_flash_attention(heads_first(q), heads_first(k), heads_first(v));
+    const auto result =
+        at::_scaled_dot_product_flash_attention(heads_first(q), heads_first(k), heads_first(v));
     out = std::get<0>(result);
     lse = std::get<1>(result);
   }
@@ -37,7 +38,8 @@ PartialAttention partial_attention(const at::Tensor& q, const at::Tensor& k, con
 
 void merge(PartialAttention& total, const PartialAttention& part) {
   const at::Tensor lse = at::logaddexp(total.lse, part.lse);
-  total.out = total.out * at::exp(total.lse - lse).unsqueeze(-1) + part.out * at::exp(part.lse - lse).unsqueeze(-1);
+  total.out =
+      total.out * at::exp(total.lse - lse).unsqueeze(-1) + part.out * at::exp(part.lse - lse).unsqueeze(-1);
   total.lse = lse;
 }
 

@@ -8,7 +8,8 @@
 namespace ditmesh {
 
 Log make_log(const std::string& who) {
-  auto logger = std::make_shared<spdlog::logger>("ditmesh", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
+  auto logger =
+      std::make_shared<spdlog::logger>("ditmesh", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
   logger->set_pattern("%H:%M:%S %^%l%$ %v");
   const std::string prefix = who.empty() ? who : who + ": ";
   return Log([logger, prefix](LogLevel level, const std::string& message) {

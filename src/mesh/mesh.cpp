@@ -46,6 +46,13 @@ Mesh Mesh::parse(std::string_view text, int num_ranks) {
     mesh.degrees_[axis] = static_cast<int>(*degree);
   }
 
+  int product = 1;
+  for (const Axis axis : kAxes) {
+    if (__builtin_mul_overflow(product, mesh.degrees_[axis], &product)) {
+      throw ConfigError(cat("mesh '", text, "' multiplies to billions of ranks, the job has ", num_ranks),
+                        "lower the degrees");
+    }
+  }
   const int inner = mesh.inner_size();
   if (!given[static_cast<size_t>(Axis::data)] && num_ranks % inner == 0) {
     mesh.degrees_[Axis::data] = num_ranks / inner;

@@ -52,7 +52,8 @@ std::map<std::string, AddedToken> read_flags(const fs::path& folder) {
   }
   const Json tokenizer = read_if_there(folder / "tokenizer.json");
   if (tokenizer.contains("added_tokens") && tokenizer["added_tokens"].is_array()) {
-    for (const Json& token : tokenizer["added_tokens"]) flags[token.value("content", std::string{})] = from_json(token);
+    for (const Json& token : tokenizer["added_tokens"])
+      flags[token.value("content", std::string{})] = from_json(token);
     return flags;
   }
   read_named(config, flags);

@@ -25,7 +25,8 @@ bool has_pickled_weights(const std::filesystem::path& folder) {
 
 Checkpoint::Checkpoint(const std::filesystem::path& folder) : folder_(folder) {
   if (!std::filesystem::is_directory(folder)) {
-    throw ConfigError(cat("the model folder has no ", folder), "is it a diffusers folder, and is it complete?");
+    throw ConfigError(cat("the model folder has no ", folder),
+                      "is it a diffusers folder, and is it complete?");
   }
   for (const std::string stem : {"diffusion_pytorch_model", "model"}) {
     const auto single = folder / (stem + ".safetensors");
@@ -52,26 +53,28 @@ Checkpoint::Checkpoint(const std::filesystem::path& folder) : folder_(folder) {
       return;
     }
   }
-  throw ConfigError(cat(folder.string(), " has no safetensors file"),
-                    has_pickled_weights(folder)
-                        ? "its weights are pickled, which ditmesh never reads: save them with "
-                          "save_pretrained(…, safe_serialization=True)"
-                        : "expected diffusion_pytorch_model.safetensors or model.safetensors, or the same with "
-                          ".index.json");
+  throw ConfigError(
+      cat(folder.string(), " has no safetensors file"),
+      has_pickled_weights(folder)
+          ? "its weights are pickled, which ditmesh never reads: save them with "
+            "save_pretrained(…, safe_serialization=True)"
+          : "expected diffusion_pytorch_model.safetensors or model.safetensors, or the same with "
+            ".index.json");
 }
 
 void Checkpoint::add(const std::filesystem::path& path) {
   const auto& file = files_.emplace_back(std::make_unique<SafetensorsFile>(path));
   for (const auto& [name, entry] : file->entries()) {
     if (!tensors_.emplace(name, Place{file.get(), &entry}).second) {
-      throw ConfigError(cat("tensor '", name, "' is in two files of ", folder_.string(), ", one of them ",
-                            path.filename()),
-                        "remove the files that the index does not name");
+      throw ConfigError(
+          cat("tensor '", name, "' is in two files of ", folder_.string(), ", one of them ", path.filename()),
+          "remove the files that the index does not name");
     }
   }
 }
 
-void Checkpoint::read(const std::string& name, at::IntArrayRef shape, const WeightSlice& slice, at::Tensor out) {
+void Checkpoint::read(const std::string& name, at::IntArrayRef shape, const WeightSlice& slice,
+                      at::Tensor out) {
   const auto found = tensors_.find(name);
   if (found == tensors_.end()) {
     throw ConfigError(cat(folder_.string(), " has no tensor '", name, "'"),
@@ -79,14 +82,14 @@ void Checkpoint::read(const std::string& name, at::IntArrayRef shape, const Weig
   }
   const auto& [file, entry] = found->second;
   if (at::IntArrayRef(entry->shape) != shape) {
-    throw ConfigError(cat(file->path().string(), ": tensor '", name, "' must have the shape [", join(shape, ", "),
-                          "] by the config, found [", join(entry->shape, ", "), "]"),
+    throw ConfigError(cat(file->path().string(), ": tensor '", name, "' must have the shape [",
+                          join(shape, ", "), "] by the config, found [", join(entry->shape, ", "), "]"),
                       "config.json and weights are of different models");
   }
   if (entry->dtype != at::kFloat && entry->dtype != at::kHalf && entry->dtype != at::kBFloat16 &&
       entry->dtype != at::kDouble) {
-    throw ConfigError(cat(file->path().string(), ": tensor '", name, "' must be F32, F16, BF16 or F64, found ",
-                          at::toString(entry->dtype)),
+    throw ConfigError(cat(file->path().string(), ": tensor '", name,
+                          "' must be F32, F16, BF16 or F64, found ", at::toString(entry->dtype)),
                       "quantised checkpoints are not read, take the original one");
   }
   if (out.is_meta()) return;  // a check of names, shapes and dtypes
@@ -96,7 +99,8 @@ void Checkpoint::read(const std::string& name, at::IntArrayRef shape, const Weig
   } else {
     int64_t place = 0;
     for (const Range& run : slice.runs) {
-      out.narrow(slice.dimension, place, run.size()).copy_(source.narrow(slice.dimension, run.begin, run.size()));
+      out.narrow(slice.dimension, place, run.size())
+          .copy_(source.narrow(slice.dimension, run.begin, run.size()));
       place += run.size();
     }
   }

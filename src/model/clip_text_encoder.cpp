@@ -28,8 +28,8 @@ ClipConfig ClipConfig::from_json(const JsonObject& config) {
   }
   clip.quick_gelu = activation == "quick_gelu";
   if (clip.width % clip.num_heads != 0) {
-    throw ConfigError(cat(config.name(), ": hidden_size ", clip.width, " must be a multiple of num_attention_heads ",
-                          clip.num_heads));
+    throw ConfigError(cat(config.name(), ": hidden_size ", clip.width,
+                          " must be a multiple of num_attention_heads ", clip.num_heads));
   }
   return clip;
 }
@@ -40,18 +40,18 @@ ClipTextEncoder::ClipTextEncoder(const ClipConfig& config, const LayerSource& so
       source.weights.has("text_model.embeddings.token_embedding.weight") ? "text_model." : "";
   const int64_t width = config.width;
   token_embedding_ = source.whole(root + "embeddings.token_embedding.weight", {config.vocab_size, width});
-  position_embedding_ = source.whole(root + "embeddings.position_embedding.weight", {config.max_tokens, width});
+  position_embedding_ =
+      source.whole(root + "embeddings.position_embedding.weight", {config.max_tokens, width});
   for (int64_t index = 0; index < config.num_layers; ++index) {
     const std::string name = cat(root, "encoder.layers.", index, ".");
     const std::string attn = name + "self_attn.";
-    layers_.push_back({source.whole(name + "layer_norm1.weight", {width}),
-                       source.whole(name + "layer_norm1.bias", {width}),
-                       source.whole(name + "layer_norm2.weight", {width}),
-                       source.whole(name + "layer_norm2.bias", {width}),
-                       Linear::uncut(source, {attn + "q_proj", attn + "k_proj", attn + "v_proj"}, width, width),
-                       Linear::uncut(source, {attn + "out_proj"}, width, width),
-                       Linear::uncut(source, {name + "mlp.fc1"}, config.mlp_width, width),
-                       Linear::uncut(source, {name + "mlp.fc2"}, width, config.mlp_width)});
+    layers_.push_back(
+        {source.whole(name + "layer_norm1.weight", {width}), source.whole(name + "layer_norm1.bias", {width}),
+         source.whole(name + "layer_norm2.weight", {width}), source.whole(name + "layer_norm2.bias", {width}),
+         Linear::uncut(source, {attn + "q_proj", attn + "k_proj", attn + "v_proj"}, width, width),
+         Linear::uncut(source, {attn + "out_proj"}, width, width),
+         Linear::uncut(source, {name + "mlp.fc1"}, config.mlp_width, width),
+         Linear::uncut(source, {name + "mlp.fc2"}, width, config.mlp_width)});
   }
   norm_weight_ = source.whole(root + "final_layer_norm.weight", {width});
   norm_bias_ = source.whole(root + "final_layer_norm.bias", {width});
@@ -76,7 +76,8 @@ at::Tensor ClipTextEncoder::pooled(const at::Tensor& ids) const {
   }
   x = norm(x, norm_weight_, norm_bias_);
   // Old configs say eos 2, which is not the tokenizer's: there the largest id marks the end.
-  const at::Tensor ends = config_.eos_token == 2 ? ids.argmax(-1) : ids.eq(config_.eos_token).to(at::kInt).argmax(-1);
+  const at::Tensor ends =
+      config_.eos_token == 2 ? ids.argmax(-1) : ids.eq(config_.eos_token).to(at::kInt).argmax(-1);
   const at::Tensor index = ends.view({-1, 1, 1}).expand({-1, 1, config_.width});
   return x.gather(1, index).squeeze(1);
 }

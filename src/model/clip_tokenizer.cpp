@@ -156,7 +156,8 @@ class ClipTokenizer final : public Tokenizer {
       } else if (merge.is_string()) {
         add_merge(merge.get<std::string>(), path);
       } else {
-        throw ConfigError(cat(path.string(), ": model.merges has the entry ", merge.dump()), "fetch the model again");
+        throw ConfigError(cat(path.string(), ": model.merges has the entry ", merge.dump()),
+                          "fetch the model again");
       }
     }
   }
@@ -167,7 +168,8 @@ class ClipTokenizer final : public Tokenizer {
     try {
       vocab_ = json.get<std::map<std::string, int64_t>>();
     } catch (const Json::exception&) {
-      throw ConfigError(cat(vocab.string(), " must be an object of symbols and ids"), "fetch the model again");
+      throw ConfigError(cat(vocab.string(), " must be an object of symbols and ids"),
+                        "fetch the model again");
     }
     const fs::path merges = folder / "merges.txt";
     for (const std::string& line : split(read_file(merges), '\n')) {
@@ -179,8 +181,9 @@ class ClipTokenizer final : public Tokenizer {
   void add_merge(const std::string& entry, const fs::path& path) {
     const size_t blank = entry.find(' ');
     if (blank == std::string::npos || entry.find(' ', blank + 1) != std::string::npos) {
-      throw ConfigError(cat(path.string(), ": a merge must be two symbols with a blank between, found '", entry, "'"),
-                        "fetch the model again");
+      throw ConfigError(
+          cat(path.string(), ": a merge must be two symbols with a blank between, found '", entry, "'"),
+          "fetch the model again");
     }
     add_merge(entry.substr(0, blank), entry.substr(blank + 1));
   }
@@ -191,7 +194,8 @@ class ClipTokenizer final : public Tokenizer {
   int64_t id(const std::string& token, const fs::path& folder) const {
     const auto found = vocab_.find(token);
     if (found == vocab_.end()) {
-      throw ConfigError(cat(folder.string(), ": the vocabulary lacks the token ", token), "fetch the model again");
+      throw ConfigError(cat(folder.string(), ": the vocabulary lacks the token ", token),
+                        "fetch the model again");
     }
     return found->second;
   }

@@ -16,8 +16,8 @@ FlowMatchEulerConfig FlowMatchEulerConfig::from_json(const JsonObject& config) {
     throw ConfigError(cat(config.name(), ": scheduler ", class_name, " is unknown"),
                       "ditmesh steps with FlowMatchEulerDiscreteScheduler");
   }
-  for (const std::string option : {"use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "use_flow_sigmas",
-                                   "invert_sigmas", "stochastic_sampling"}) {
+  for (const std::string option : {"use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas",
+                                   "use_flow_sigmas", "invert_sigmas", "stochastic_sampling"}) {
     if (config.get_or<bool>(option, false)) {
       throw ConfigError(cat(config.name(), ": ", option, " must be false"), "no FLUX.1 model sets it");
     }
@@ -35,7 +35,8 @@ FlowMatchEulerConfig FlowMatchEulerConfig::from_json(const JsonObject& config) {
   }
   const auto time_shift = config.get_or<std::string>("time_shift_type", "exponential");
   if (time_shift != "exponential" && time_shift != "linear") {
-    throw ConfigError(cat(config.name(), ": time_shift_type must be exponential or linear, found ", time_shift));
+    throw ConfigError(
+        cat(config.name(), ": time_shift_type must be exponential or linear, found ", time_shift));
   }
   flow.time_shift = time_shift == "linear" ? TimeShift::linear : TimeShift::exponential;
   if (flow.base_image_tokens == flow.max_image_tokens) {
@@ -69,7 +70,8 @@ FlowMatchEuler::FlowMatchEuler(const FlowMatchEulerConfig& config, int num_steps
     const float scale = (1.0F - sigmas_.back()) / static_cast<float>(1.0 - *config.shift_terminal);
     for (float& sigma : sigmas_) sigma = 1.0F - (1.0F - sigma) / scale;
   }
-  for (const float sigma : sigmas_) timesteps_.push_back(sigma * static_cast<float>(config.num_train_timesteps));
+  for (const float sigma : sigmas_)
+    timesteps_.push_back(sigma * static_cast<float>(config.num_train_timesteps));
   sigmas_.push_back(0.0F);
 }
 

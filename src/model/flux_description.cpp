@@ -24,14 +24,13 @@ struct Component {
 
 // transformers names its tokenizers with and without "Fast".
 const std::vector<Component>& components() {
-  static const std::vector<Component> kComponents = {
-      {"scheduler", {"FlowMatchEulerDiscreteScheduler"}},
-      {"text_encoder", {"CLIPTextModel"}},
-      {"text_encoder_2", {"T5EncoderModel"}},
-      {"tokenizer", {"CLIPTokenizer", "CLIPTokenizerFast"}},
-      {"tokenizer_2", {"T5Tokenizer", "T5TokenizerFast"}},
-      {"transformer", {"FluxTransformer2DModel"}},
-      {"vae", {"AutoencoderKL"}}};
+  static const std::vector<Component> kComponents = {{"scheduler", {"FlowMatchEulerDiscreteScheduler"}},
+                                                     {"text_encoder", {"CLIPTextModel"}},
+                                                     {"text_encoder_2", {"T5EncoderModel"}},
+                                                     {"tokenizer", {"CLIPTokenizer", "CLIPTokenizerFast"}},
+                                                     {"tokenizer_2", {"T5Tokenizer", "T5TokenizerFast"}},
+                                                     {"transformer", {"FluxTransformer2DModel"}},
+                                                     {"vae", {"AutoencoderKL"}}};
   return kComponents;
 }
 
@@ -64,8 +63,9 @@ void check_index(const JsonObject& index) {
 
 void require_equal(int64_t a, const std::string& a_name, int64_t b, const std::string& b_name) {
   if (a != b) {
-    throw ConfigError(cat("the model's parts do not fit together: ", a_name, " is ", a, ", ", b_name, " is ", b),
-                      "the folder mixes components of different models");
+    throw ConfigError(
+        cat("the model's parts do not fit together: ", a_name, " is ", a, ", ", b_name, " is ", b),
+        "the folder mixes components of different models");
   }
 }
 
@@ -76,15 +76,17 @@ void FluxDescription::check_size(int64_t height, int64_t width) const {
   for (const auto& [what, pixels] : {std::pair("height", height), std::pair("width", width)}) {
     if (pixels >= multiple && pixels % multiple == 0) continue;
     const int64_t below = std::max(multiple, pixels / multiple * multiple);
-    throw ConfigError(cat(what, " must be a multiple of ", multiple, " for this model, found ", pixels),
-                      pixels < multiple ? cat("use ", multiple) : cat("use ", below, " or ", below + multiple));
+    throw ConfigError(
+        cat(what, " must be a multiple of ", multiple, " for this model, found ", pixels),
+        pixels < multiple ? cat("use ", multiple) : cat("use ", below, " or ", below + multiple));
   }
 }
 
 fs::path find_model(const std::string& folder_or_name) {
   if (fs::is_directory(folder_or_name)) return folder_or_name;
   const auto parts = split(folder_or_name, '/');
-  const bool could_be_name = parts.size() == 2 && !parts[0].empty() && !parts[1].empty() && parts[0][0] != '.';
+  const bool could_be_name =
+      parts.size() == 2 && !parts[0].empty() && !parts[1].empty() && parts[0][0] != '.';
   if (!could_be_name) {
     throw ConfigError(cat("--model: there is no folder '", folder_or_name, "'"),
                       "give a diffusers folder, or ORG/NAME of a model in the HuggingFace cache");
@@ -92,22 +94,23 @@ fs::path find_model(const std::string& folder_or_name) {
   const fs::path repository = hub_cache() / cat("models--", parts[0], "--", parts[1]);
   const fs::path reference = repository / "refs" / "main";
   if (!fs::exists(reference)) {
-    throw ConfigError(cat("--model: there is no folder '", folder_or_name, "', and no such model in the cache ",
-                          hub_cache()),
+    throw ConfigError(cat("--model: there is no folder '", folder_or_name,
+                          "', and no such model in the cache ", hub_cache()),
                       "fetch it first, or point HF_HUB_CACHE to the cache that has it");
   }
   const fs::path snapshot = repository / "snapshots" / std::string(trim(read_file(reference)));
   if (!fs::is_directory(snapshot)) {
-    throw ConfigError(cat("--model: the cache names the snapshot ", snapshot, " of ", folder_or_name,
-                          ", it is not there"),
-                      "fetch the model again");
+    throw ConfigError(
+        cat("--model: the cache names the snapshot ", snapshot, " of ", folder_or_name, ", it is not there"),
+        "fetch the model again");
   }
   return snapshot;
 }
 
 FluxDescription read_flux_folder(const std::string& name, const fs::path& folder) {
   if (!fs::exists(folder / "model_index.json")) {
-    throw ConfigError(cat(folder, " has no model_index.json"), "give the folder that diffusers' save_pretrained wrote");
+    throw ConfigError(cat(folder, " has no model_index.json"),
+                      "give the folder that diffusers' save_pretrained wrote");
   }
   check_index(JsonObject::read(folder / "model_index.json"));
   FluxDescription model;
@@ -161,7 +164,9 @@ std::string model_hash(const FluxDescription& model) {
   return hash.hex_digest();
 }
 
-std::vector<std::string> built_in_names() { return {"flux.1-dev", "flux.1-schnell", "flux-small", "flux-tiny"}; }
+std::vector<std::string> built_in_names() {
+  return {"flux.1-dev", "flux.1-schnell", "flux-small", "flux-tiny"};
+}
 
 std::optional<FluxDescription> built_in_flux(const std::string& name) {
   FluxDescription model;

@@ -13,8 +13,8 @@
 
 namespace ditmesh {
 
-FluxPipeline::FluxPipeline(const FluxDescription& model, at::TensorOptions options, at::ScalarType noise_dtype,
-                           InnerGroups& groups)
+FluxPipeline::FluxPipeline(const FluxDescription& model, at::TensorOptions options,
+                           at::ScalarType noise_dtype, InnerGroups& groups)
     : model_(model), options_(options), noise_dtype_(noise_dtype) {
   RandomWeights random;
   const auto load = [&](const std::string& component, const auto& build) {
@@ -23,12 +23,13 @@ FluxPipeline::FluxPipeline(const FluxDescription& model, at::TensorOptions optio
     return build(LayerSource{weights, options, &groups[Axis::tensor]});
   };
   const Range blocks =
-      Executor::stage_blocks(static_cast<int>(model.transformer.num_blocks()), groups.coordinate()[Axis::pipeline],
-                             groups.mesh().degree(Axis::pipeline));
+      Executor::stage_blocks(static_cast<int>(model.transformer.num_blocks()),
+                             groups.coordinate()[Axis::pipeline], groups.mesh().degree(Axis::pipeline));
   transformer_ = load("transformer", [&](const LayerSource& source) {
     return std::make_unique<FluxTransformer>(model.transformer, source, blocks);
   });
-  vae_ = load("vae", [&](const LayerSource& source) { return std::make_unique<VaeDecoder>(model.vae, source); });
+  vae_ =
+      load("vae", [&](const LayerSource& source) { return std::make_unique<VaeDecoder>(model.vae, source); });
   executor_ = std::make_unique<Executor>(*transformer_, groups);
 }
 
@@ -42,7 +43,8 @@ at::Tensor FluxPipeline::noise(const std::vector<PictureRequest>& requests, cons
   for (const PictureRequest& request : requests) {
     // Each picture from its own seed on the host, whatever the device and the batch.
     const at::Generator generator = at::detail::createCPUGenerator(request.seed);
-    const at::Tensor noise = at::randn({1, channels, 2 * rows, 2 * columns}, generator, at::TensorOptions(noise_dtype_));
+    const at::Tensor noise =
+        at::randn({1, channels, 2 * rows, 2 * columns}, generator, at::TensorOptions(noise_dtype_));
     // A token is the 2 × 2 latents of all channels: (1, C, rows, 2, columns, 2) → (rows · columns, 1, C·2·2).
     packed.push_back(noise.view({1, channels, rows, 2, columns, 2})
                          .permute({2, 4, 0, 1, 3, 5})

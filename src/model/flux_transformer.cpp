@@ -33,8 +33,8 @@ constexpr double kRotaryTheta = 10000;
 // Equals diffusers' get_timestep_embedding(flip_sin_to_cos=True, downscale_freq_shift=0).
 at::Tensor sinusoid(const at::Tensor& values) {
   constexpr int64_t kHalf = kTimeWidth / 2;
-  const at::Tensor exponents =
-      at::arange(kHalf, values.options().dtype(at::kFloat)) * (-std::log(kTimePeriod)) / static_cast<double>(kHalf);
+  const at::Tensor exponents = at::arange(kHalf, values.options().dtype(at::kFloat)) *
+                               (-std::log(kTimePeriod)) / static_cast<double>(kHalf);
   const at::Tensor angles = at::outer(values.to(at::kFloat), at::exp(exponents));
   return at::cat({at::cos(angles), at::sin(angles)}, -1);
 }
@@ -62,7 +62,8 @@ struct HeadNorms {
 // Splits a fused projection into q, k, v of `layer`'s rows, and writes normed and
 // rotated queries and keys, and the values, to rows [begin, …) of the three buffers.
 void project(const at::Tensor& qkv, const Linear& layer, int64_t head_dim, const HeadNorms& norms,
-             const Rotary& rotary, int64_t begin, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
+             const Rotary& rotary, int64_t begin, const at::Tensor& q, const at::Tensor& k,
+             const at::Tensor& v) {
   const std::vector<int64_t>& widths = layer.part_rows();
   const int64_t rows = qkv.size(0);
   rms_norm_rotate(as_heads(qkv.narrow(-1, 0, widths[0]), head_dim), norms.q, kEps, rotary,
@@ -81,7 +82,8 @@ FluxConfig FluxConfig::from_json(const JsonObject& config) {
                       "ditmesh generates with FluxTransformer2DModel");
   }
   if (config.get_or<int64_t>("patch_size", 1) != 1) {
-    throw ConfigError(cat(config.name(), ": patch_size must be 1, found ", config.get<int64_t>("patch_size")));
+    throw ConfigError(
+        cat(config.name(), ": patch_size must be 1, found ", config.get<int64_t>("patch_size")));
   }
   FluxConfig flux;
   flux.in_channels = config.dimension_or("in_channels", flux.in_channels);
@@ -101,12 +103,13 @@ FluxConfig FluxConfig::from_json(const JsonObject& config) {
   bool even = flux.rotary_axes.size() == 3;
   for (const int64_t axis : flux.rotary_axes) even = even && axis > 0 && axis % 2 == 0;
   if (!even || sum(flux.rotary_axes) != flux.head_dim) {
-    throw ConfigError(cat(config.name(), ": axes_dims_rope must be three even numbers that add up to attention_head_dim ",
+    throw ConfigError(cat(config.name(),
+                          ": axes_dims_rope must be three even numbers that add up to attention_head_dim ",
                           flux.head_dim, ", found ", join(flux.rotary_axes, " + ")));
   }
   if (flux.out_channels != flux.in_channels) {
-    throw ConfigError(cat(config.name(), ": out_channels must equal in_channels ", flux.in_channels, ", found ",
-                          flux.out_channels));
+    throw ConfigError(cat(config.name(), ": out_channels must equal in_channels ", flux.in_channels,
+                          ", found ", flux.out_channels));
   }
   return flux;
 }
@@ -133,7 +136,9 @@ struct FluxTransformer::SingleBlock {
   Linear out;
 };
 
-at::Tensor FluxTransformer::Embedder::operator()(const at::Tensor& x) const { return second(at::silu(first(x))); }
+at::Tensor FluxTransformer::Embedder::operator()(const at::Tensor& x) const {
+  return second(at::silu(first(x)));
+}
 
 FluxTransformer::Embedder FluxTransformer::embedder(const LayerSource& source, const std::string& name,
                                                     int64_t input_width) const {
@@ -148,7 +153,8 @@ FluxTransformer::FluxTransformer(const FluxConfig& config, const LayerSource& so
   const Dealt heads{width, config.head_dim};
   const Dealt mlp{config.mlp_width()};
   const auto norms = [&](const std::string& q, const std::string& k) {
-    return HeadNorms{source.whole(q + ".weight", {config.head_dim}), source.whole(k + ".weight", {config.head_dim})};
+    return HeadNorms{source.whole(q + ".weight", {config.head_dim}),
+                     source.whole(k + ".weight", {config.head_dim})};
   };
 
   image_embedder_ = Linear::uncut(source, {"x_embedder"}, width, config.in_channels);
@@ -173,22 +179,22 @@ FluxTransformer::FluxTransformer(const FluxConfig& config, const LayerSource& so
             Linear::cut_by_outputs(source, {{name + "ff" + suffix + ".net.0.proj", mlp}}, width),
             Linear::cut_by_inputs(source, name + "ff" + suffix + ".net.2", width, {mlp})};
       };
-      double_blocks_[index] = std::make_unique<DoubleBlock>(
-          DoubleBlock{stream("", "to_q", "to_k", "to_v", "to_out.0", "norm_"),
-                      stream("_context", "add_q_proj", "add_k_proj", "add_v_proj", "to_add_out", "norm_added_")});
+      double_blocks_[index] = std::make_unique<DoubleBlock>(DoubleBlock{
+          stream("", "to_q", "to_k", "to_v", "to_out.0", "norm_"),
+          stream("_context", "add_q_proj", "add_k_proj", "add_v_proj", "to_add_out", "norm_added_")});
     } else {
       const int64_t single = index - config.num_double_blocks;
       const std::string name = cat("single_transformer_blocks.", single, ".");
-      single_blocks_[single] = std::make_unique<SingleBlock>(SingleBlock{
-          Linear::uncut(source, {name + "norm.linear"}, 3 * width, width),
-          Linear::cut_by_outputs(source,
-                                 {{name + "attn.to_q", heads},
-                                  {name + "attn.to_k", heads},
-                                  {name + "attn.to_v", heads},
-                                  {name + "proj_mlp", mlp}},
-                                 width),
-          norms(name + "attn.norm_q", name + "attn.norm_k"),
-          Linear::cut_by_inputs(source, name + "proj_out", width, {heads, mlp})});
+      single_blocks_[single] = std::make_unique<SingleBlock>(
+          SingleBlock{Linear::uncut(source, {name + "norm.linear"}, 3 * width, width),
+                      Linear::cut_by_outputs(source,
+                                             {{name + "attn.to_q", heads},
+                                              {name + "attn.to_k", heads},
+                                              {name + "attn.to_v", heads},
+                                              {name + "proj_mlp", mlp}},
+                                             width),
+                      norms(name + "attn.norm_q", name + "attn.norm_k"),
+                      Linear::cut_by_inputs(source, name + "proj_out", width, {heads, mlp})});
     }
   }
   head_modulation_ = Linear::uncut(source, {"norm_out.linear"}, 2 * width, width);
@@ -198,11 +204,11 @@ FluxTransformer::FluxTransformer(const FluxConfig& config, const LayerSource& so
 FluxTransformer::~FluxTransformer() = default;
 
 // (S, B, C): what the modulations are computed from.
-at::Tensor FluxTransformer::time_embedding(const Conditions& conditions, const std::vector<float>& timesteps) const {
+at::Tensor FluxTransformer::time_embedding(const Conditions& conditions,
+                                           const std::vector<float>& timesteps) const {
   // The pipeline hands timestep / 1000 over in the run's dtype and the model
   // multiplies by 1000 again: in 16 bits that is not the same number.
-  const at::Tensor times =
-      at::tensor(timesteps, at::kFloat).to(options_).div(1000).mul(1000);
+  const at::Tensor times = at::tensor(timesteps, at::kFloat).to(options_).div(1000).mul(1000);
   at::Tensor embedding = time_(sinusoid(times).to(options_)).unsqueeze(1);  // (S, 1, C)
   if (guidance_) {
     const at::Tensor guidance = conditions.guidance.to(options_).mul(1000);
@@ -218,7 +224,8 @@ Rotary FluxTransformer::rotary(const Conditions& conditions) const {
   const int64_t num_text = conditions.text.size(0);
   const auto wide = at::TensorOptions(at::kDouble);
   const at::Tensor image_row = at::arange(rows, wide).unsqueeze(1).expand({rows, columns}).reshape({-1});
-  const at::Tensor image_column = at::arange(columns, wide).unsqueeze(0).expand({rows, columns}).reshape({-1});
+  const at::Tensor image_column =
+      at::arange(columns, wide).unsqueeze(0).expand({rows, columns}).reshape({-1});
   const at::Tensor none = at::zeros({num_text}, wide);
   const at::Tensor positions[] = {at::zeros({num_text + rows * columns}, wide), at::cat({none, image_row}),
                                   at::cat({none, image_column})};
@@ -275,14 +282,15 @@ void FluxTransformer::block(int index, at::Tensor& rows, const Conditioning& con
 
   if (index >= config_.num_double_blocks) {
     const SingleBlock& block = *single_blocks_[index - config_.num_double_blocks];
-    const at::Tensor normed = modulated_layer_norm(rows, part(modulation, 1, 3), part(modulation, 0, 3), kEps);
+    const at::Tensor normed =
+        modulated_layer_norm(rows, part(modulation, 1, 3), part(modulation, 0, 3), kEps);
     const at::Tensor fused = block.qkv_mlp(normed, layout.joint);
     const std::vector<int64_t>& widths = block.qkv_mlp.part_rows();
     const at::Tensor q = buffer(fused.size(0), widths[0]);
     const at::Tensor k = buffer(fused.size(0), widths[1]);
     const at::Tensor v = buffer(fused.size(0), widths[2]);
-    project(fused, block.qkv_mlp, head_dim, block.norms, rotary_of(conditioning.rotary, layout.joint.gathered), 0,
-            q, k, v);
+    project(fused, block.qkv_mlp, head_dim, block.norms,
+            rotary_of(conditioning.rotary, layout.joint.gathered), 0, q, k, v);
     const at::Tensor attended = attention(index, layout.joint.gathered, q, k, v).flatten(2);
     const at::Tensor mlp = at::gelu(fused.narrow(-1, widths[0] + widths[1] + widths[2], widths[3]), "tanh");
     add_gated(rows, part(modulation, 2, 3), block.out(at::cat({attended, mlp}, -1), layout.joint));
@@ -297,9 +305,9 @@ void FluxTransformer::block(int index, at::Tensor& rows, const Conditioning& con
     at::Tensor rows;        // a view of the rows held
     at::Tensor modulation;  // (B, 6·C)
   };
-  const Run runs[] = {
-      {block.text, layout.text, rows.narrow(0, 0, num_text), part(modulation, 1, 2)},
-      {block.image, layout.image, rows.narrow(0, num_text, layout.image_held.size()), part(modulation, 0, 2)}};
+  const Run runs[] = {{block.text, layout.text, rows.narrow(0, 0, num_text), part(modulation, 1, 2)},
+                      {block.image, layout.image, rows.narrow(0, num_text, layout.image_held.size()),
+                       part(modulation, 0, 2)}};
 
   const int64_t gathered = layout.text.gathered_size() + layout.image.gathered_size();
   const std::vector<int64_t>& widths = block.image.qkv.part_rows();

@@ -31,8 +31,8 @@ struct PromptEncoder::Weights {
   }
 };
 
-PromptEncoder::PromptEncoder(const FluxDescription& model, at::TensorOptions options, int64_t max_sequence_length,
-                             int batch, Log log)
+PromptEncoder::PromptEncoder(const FluxDescription& model, at::TensorOptions options,
+                             int64_t max_sequence_length, int batch, Log log)
     : model_(model),
       options_(options),
       max_sequence_length_(max_sequence_length),

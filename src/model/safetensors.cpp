@@ -19,13 +19,18 @@ constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // the format's own limit
 constexpr const char* kFetchAgain = "the file is damaged or cut short, fetch it again";
 
 std::optional<at::ScalarType> dtype_from_name(const std::string& name) {
-  static const std::map<std::string, at::ScalarType> kTypes = {
-      {"F64", at::kDouble},         {"F32", at::kFloat},
-      {"F16", at::kHalf},           {"BF16", at::kBFloat16},
-      {"F8_E4M3", at::kFloat8_e4m3fn}, {"F8_E5M2", at::kFloat8_e5m2},
-      {"I64", at::kLong},           {"I32", at::kInt},
-      {"I16", at::kShort},          {"I8", at::kChar},
-      {"U8", at::kByte},            {"BOOL", at::kBool}};
+  static const std::map<std::string, at::ScalarType> kTypes = {{"F64", at::kDouble},
+                                                               {"F32", at::kFloat},
+                                                               {"F16", at::kHalf},
+                                                               {"BF16", at::kBFloat16},
+                                                               {"F8_E4M3", at::kFloat8_e4m3fn},
+                                                               {"F8_E5M2", at::kFloat8_e5m2},
+                                                               {"I64", at::kLong},
+                                                               {"I32", at::kInt},
+                                                               {"I16", at::kShort},
+                                                               {"I8", at::kChar},
+                                                               {"U8", at::kByte},
+                                                               {"BOOL", at::kBool}};
   const auto found = kTypes.find(name);
   if (found == kTypes.end()) return std::nullopt;
   return found->second;
@@ -39,7 +44,8 @@ SafetensorsFile::Entry read_entry(const JsonObject& field, const std::string& wh
   SafetensorsFile::Entry entry{*dtype, {}};
   uint64_t bytes = at::elementSize(*dtype);
   for (const Json& size : field.at("shape")) {
-    if (!size.is_number_unsigned()) throw ConfigError(cat(where, " has the shape ", field.at("shape").dump()));
+    if (!size.is_number_unsigned())
+      throw ConfigError(cat(where, " has the shape ", field.at("shape").dump()));
     const auto extent = size.get<uint64_t>();
     if (extent > static_cast<uint64_t>(std::numeric_limits<int64_t>::max()) ||
         __builtin_mul_overflow(bytes, extent, &bytes)) {
@@ -56,8 +62,9 @@ SafetensorsFile::Entry read_entry(const JsonObject& field, const std::string& wh
   const auto begin = offsets[0].get<uint64_t>();
   const auto end = offsets[1].get<uint64_t>();
   if (begin > end || end > data_size) {
-    throw ConfigError(cat(where, " lies at bytes ", begin, " to ", end, ", the file has ", data_size, " bytes of data"),
-                      kFetchAgain);
+    throw ConfigError(
+        cat(where, " lies at bytes ", begin, " to ", end, ", the file has ", data_size, " bytes of data"),
+        kFetchAgain);
   }
   if (end - begin != bytes) {
     throw ConfigError(cat(where, " has ", end - begin, " bytes, shape ", field.at("shape").dump(), " of ",
@@ -113,7 +120,8 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : path_(path
     expected = entry->end;
   }
   if (expected != file_.size_bytes()) {
-    throw ConfigError(cat(name, " has ", file_.size_bytes(), " bytes, its tensors end at ", expected), kFetchAgain);
+    throw ConfigError(cat(name, " has ", file_.size_bytes(), " bytes, its tensors end at ", expected),
+                      kFetchAgain);
   }
 }
 

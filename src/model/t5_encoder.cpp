@@ -43,7 +43,8 @@ T5Config T5Config::from_json(const JsonObject& config) {
   t5.eps = config.get_or<double>("layer_norm_epsilon", t5.eps);
   const auto projection = config.get_or<std::string>("feed_forward_proj", "relu");
   if (projection != "gated-gelu" && projection != "relu") {
-    throw ConfigError(cat(config.name(), ": feed_forward_proj must be gated-gelu or relu, found ", projection));
+    throw ConfigError(
+        cat(config.name(), ": feed_forward_proj must be gated-gelu or relu, found ", projection));
   }
   t5.gated = projection == "gated-gelu";
   return t5;
@@ -62,8 +63,9 @@ T5Encoder::T5Encoder(const T5Config& config, const LayerSource& source)
   LayerSource wide = source;
   if (dtype_ == at::kHalf) wide.options = source.options.dtype(at::kFloat);
 
-  embedding_ = source.whole(source.weights.has("shared.weight") ? "shared.weight" : "encoder.embed_tokens.weight",
-                            {config.vocab_size, width});
+  embedding_ =
+      source.whole(source.weights.has("shared.weight") ? "shared.weight" : "encoder.embed_tokens.weight",
+                   {config.vocab_size, width});
   const at::Tensor bias = source.whole("encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight",
                                        {config.num_buckets, config.num_heads});
   const Range own = part_of(config.num_heads, tensor_size_, tensor_rank_);
@@ -75,13 +77,14 @@ T5Encoder::T5Encoder(const T5Config& config, const LayerSource& source)
     const std::string dense = mlp_name + "DenseReluDense.";
     std::vector<LinearPart> mlp_in = {{dense + (config.gated ? "wi_0" : "wi"), mlp}};
     if (config.gated) mlp_in.push_back({dense + "wi_1", mlp});
-    layers_.push_back({source.whole(attention + "layer_norm.weight", {width}),
-                       source.whole(mlp_name + "layer_norm.weight", {width}),
-                       Linear::cut_by_outputs(source, {{self + "q", heads}, {self + "k", heads}, {self + "v", heads}},
-                                              width, /*bias=*/false),
-                       Linear::cut_by_inputs(source, self + "o", width, {heads}, /*bias=*/false),
-                       Linear::cut_by_outputs(source, mlp_in, width, /*bias=*/false),
-                       Linear::cut_by_inputs(wide, dense + "wo", width, {mlp}, /*bias=*/false)});
+    layers_.push_back(
+        {source.whole(attention + "layer_norm.weight", {width}),
+         source.whole(mlp_name + "layer_norm.weight", {width}),
+         Linear::cut_by_outputs(source, {{self + "q", heads}, {self + "k", heads}, {self + "v", heads}},
+                                width, /*bias=*/false),
+         Linear::cut_by_inputs(source, self + "o", width, {heads}, /*bias=*/false),
+         Linear::cut_by_outputs(source, mlp_in, width, /*bias=*/false),
+         Linear::cut_by_inputs(wide, dense + "wo", width, {mlp}, /*bias=*/false)});
   }
   norm_ = source.whole("encoder.final_layer_norm.weight", {width});
 }
@@ -123,8 +126,9 @@ at::Tensor T5Encoder::operator()(const at::Tensor& ids) const {
 
     const at::Tensor in = layer.mlp_in(t5_rms_norm(x, layer.norm2, config_.eps), layout.text);
     const int64_t width = layer.mlp_in.part_rows()[0];
-    at::Tensor hidden = config_.gated ? at::gelu(in.narrow(-1, 0, width), "tanh").mul_(in.narrow(-1, width, width))
-                                      : at::relu(in);
+    at::Tensor hidden = config_.gated
+                            ? at::gelu(in.narrow(-1, 0, width), "tanh").mul_(in.narrow(-1, width, width))
+                            : at::relu(in);
     if (dtype_ == at::kHalf) hidden = hidden.to(at::kFloat);
     x = finite(x + layer.mlp_out(hidden, layout.text));
   }

@@ -102,7 +102,8 @@ class T5Tokenizer final : public Tokenizer {
     for (int64_t index = count - 1; index >= 0; --index) model.pieces.push_back({sentinel(index), 0.0, true});
   }
 
-  static int64_t id(const std::map<std::string, int64_t>& vocab, const std::string& token, const std::string& source) {
+  static int64_t id(const std::map<std::string, int64_t>& vocab, const std::string& token,
+                    const std::string& source) {
     const auto found = vocab.find(token);
     if (found == vocab.end()) {
       throw ConfigError(cat(source, ": the vocabulary lacks the token ", token), "fetch the model again");
@@ -180,6 +181,8 @@ class T5Tokenizer final : public Tokenizer {
 
 }  // namespace
 
-std::unique_ptr<Tokenizer> load_t5_tokenizer(const fs::path& folder) { return std::make_unique<T5Tokenizer>(folder); }
+std::unique_ptr<Tokenizer> load_t5_tokenizer(const fs::path& folder) {
+  return std::make_unique<T5Tokenizer>(folder);
+}
 
 }  // namespace ditmesh

@@ -31,11 +31,20 @@ class ProtobufReader {
     const uint64_t key = varint();
     field = {key >> 3, 0, {}};
     switch (key & 7) {
-      case 0: field.value = varint(); break;
-      case 1: std::memcpy(&field.value, take(8).data(), 8); break;
-      case 2: field.bytes = take(varint()); break;
-      case 5: std::memcpy(&field.value, take(4).data(), 4); break;
-      default: fail();
+      case 0:
+        field.value = varint();
+        break;
+      case 1:
+        std::memcpy(&field.value, take(8).data(), 8);
+        break;
+      case 2:
+        field.bytes = take(varint());
+        break;
+      case 5:
+        std::memcpy(&field.value, take(4).data(), 4);
+        break;
+      default:
+        fail();
     }
     return true;
   }
@@ -59,7 +68,8 @@ class ProtobufReader {
   }
 
   [[noreturn]] void fail() const {
-    throw ConfigError(cat(path_.string(), " is not a sentencepiece model, or cut short"), "fetch the model again");
+    throw ConfigError(cat(path_.string(), " is not a sentencepiece model, or cut short"),
+                      "fetch the model again");
   }
 
   std::string_view bytes_;
@@ -110,7 +120,8 @@ UnigramModel read_spiece_model(const fs::path& path) {
       ProtobufReader trainer(field.bytes, path);
       for (Field part; trainer.next(part);) {
         if (part.number == 3 && part.value != kUnigram) {
-          throw ConfigError(cat(path.string(), " has sentencepiece model type ", part.value, ", T5's is 1 (Unigram)"));
+          throw ConfigError(
+              cat(path.string(), " has sentencepiece model type ", part.value, ", T5's is 1 (Unigram)"));
         }
       }
     } else if (field.number == kNormalizerSpec) {
@@ -128,13 +139,15 @@ UnigramModel read_unigram_json(const fs::path& path) {
   const JsonObject file = JsonObject::read(path);
   const JsonObject model(file.at("model"), path.string() + ": model");
   if (model.get_or<std::string>("type", "Unigram") != "Unigram") {
-    throw ConfigError(cat(path.string(), ": model.type must be Unigram, found ", model.get<std::string>("type")));
+    throw ConfigError(
+        cat(path.string(), ": model.type must be Unigram, found ", model.get<std::string>("type")));
   }
   UnigramModel unigram;
   unigram.unknown_id = model.get_or<int64_t>("unk_id", unigram.unknown_id);
   for (const Json& piece : model.at("vocab")) {
     if (!piece.is_array() || piece.size() != 2 || !piece[0].is_string() || !piece[1].is_number()) {
-      throw ConfigError(cat(path.string(), ": model.vocab has the entry ", piece.dump(), ", [text, score] is needed"));
+      throw ConfigError(
+          cat(path.string(), ": model.vocab has the entry ", piece.dump(), ", [text, score] is needed"));
     }
     unigram.pieces.push_back({piece[0].get<std::string>(), piece[1].get<double>()});
   }

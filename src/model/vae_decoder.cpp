@@ -16,12 +16,18 @@ namespace {
 
 constexpr double kEps = 1e-6;
 
+// On the CPU convolutions are a tenth faster with the channels innermost, on a GPU slower.
+at::MemoryFormat memory_format(const at::Tensor& x) {
+  return x.is_cpu() ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
+}
+
 }  // namespace
 
 VaeConfig VaeConfig::from_json(const JsonObject& config) {
   const auto class_name = config.get<std::string>("_class_name");
   if (class_name != "AutoencoderKL") {
-    throw ConfigError(cat(config.name(), ": class ", class_name, " is unknown"), "ditmesh decodes with AutoencoderKL");
+    throw ConfigError(cat(config.name(), ": class ", class_name, " is unknown"),
+                      "ditmesh decodes with AutoencoderKL");
   }
   VaeConfig vae;
   vae.latent_channels = config.dimension("latent_channels");
@@ -34,15 +40,17 @@ VaeConfig VaeConfig::from_json(const JsonObject& config) {
   vae.post_quant_conv = config.get_or<bool>("use_post_quant_conv", true);
   vae.middle_attention = config.get_or<bool>("mid_block_add_attention", true);
   if (vae.out_channels != 3) {
-    throw ConfigError(cat(config.name(), ": out_channels must be 3 (red, green, blue), found ", vae.out_channels));
+    throw ConfigError(
+        cat(config.name(), ": out_channels must be 3 (red, green, blue), found ", vae.out_channels));
   }
   if (vae.channels.empty() || vae.scaling_factor == 0) {
-    throw ConfigError(cat(config.name(), ": block_out_channels must name at least one width, and scaling_factor may not be 0"));
+    throw ConfigError(cat(
+        config.name(), ": block_out_channels must name at least one width, and scaling_factor may not be 0"));
   }
   for (const int64_t width : vae.channels) {
     if (width < 1 || width % vae.num_groups != 0) {
-      throw ConfigError(cat(config.name(), ": block_out_channels must be multiples of norm_num_groups ", vae.num_groups,
-                            ", found ", width));
+      throw ConfigError(cat(config.name(), ": block_out_channels must be multiples of norm_num_groups ",
+                            vae.num_groups, ", found ", width));
     }
   }
   const auto blocks = config.get<std::vector<std::string>>("up_block_types");
@@ -75,24 +83,29 @@ at::Tensor VaeDecoder::PixelAttention::operator()(const at::Tensor& x) const {
   // (B, C, h, w) → (B, pixels, C).
   const at::Tensor pixels = norm(x).flatten(2).transpose(1, 2);
   const at::Tensor projected = qkv(pixels).unflatten(-1, {3, 1, -1}).permute({2, 0, 3, 1, 4});
-  const at::Tensor attended = at::scaled_dot_product_attention(projected[0], projected[1], projected[2]).squeeze(1);
+  const at::Tensor attended =
+      at::scaled_dot_product_attention(projected[0], projected[1], projected[2]).squeeze(1);
   return x + out(attended).transpose(1, 2).reshape(x.sizes());
 }
 
-VaeDecoder::Convolution VaeDecoder::convolution(const LayerSource& source, const std::string& name, int64_t in,
-                                                int64_t out, int64_t kernel) const {
-  return {source.whole(name + ".weight", {out, in, kernel, kernel}), source.whole(name + ".bias", {out})};
+VaeDecoder::Convolution VaeDecoder::convolution(const LayerSource& source, const std::string& name,
+                                                int64_t in, int64_t out, int64_t kernel) const {
+  const at::Tensor weight = source.whole(name + ".weight", {out, in, kernel, kernel});
+  return {weight.contiguous(memory_format(weight)), source.whole(name + ".bias", {out})};
 }
 
 VaeDecoder::GroupNorm VaeDecoder::group_norm(const LayerSource& source, const std::string& name,
                                              int64_t channels) const {
-  return {source.whole(name + ".weight", {channels}), source.whole(name + ".bias", {channels}), config_.num_groups};
+  return {source.whole(name + ".weight", {channels}), source.whole(name + ".bias", {channels}),
+          config_.num_groups};
 }
 
 VaeDecoder::Residual VaeDecoder::residual(const LayerSource& source, const std::string& name, int64_t in,
                                           int64_t out) const {
-  Residual block{group_norm(source, name + ".norm1", in), group_norm(source, name + ".norm2", out),
-                 convolution(source, name + ".conv1", in, out, 3), convolution(source, name + ".conv2", out, out, 3),
+  Residual block{group_norm(source, name + ".norm1", in),
+                 group_norm(source, name + ".norm2", out),
+                 convolution(source, name + ".conv1", in, out, 3),
+                 convolution(source, name + ".conv2", out, out, 3),
                  {}};
   if (in != out) block.shortcut = convolution(source, name + ".conv_shortcut", in, out, 1);
   return block;
@@ -121,7 +134,8 @@ VaeDecoder::VaeDecoder(const VaeConfig& config, const LayerSource& source) : con
     for (int64_t layer = 0; layer <= config.layers_per_block; ++layer) {
       block.residuals.push_back(residual(source, cat(name, "resnets.", layer), layer == 0 ? in : out, out));
     }
-    if (index + 1 < config.channels.size()) block.upsample = convolution(source, name + "upsamplers.0.conv", out, out, 3);
+    if (index + 1 < config.channels.size())
+      block.upsample = convolution(source, name + "upsamplers.0.conv", out, out, 3);
     up_.push_back(std::move(block));
     in = out;
   }
@@ -132,7 +146,7 @@ VaeDecoder::VaeDecoder(const VaeConfig& config, const LayerSource& source) : con
 VaeDecoder::~VaeDecoder() = default;
 
 at::Tensor VaeDecoder::operator()(const at::Tensor& latents) const {
-  at::Tensor x = latents / config_.scaling_factor + config_.shift_factor;
+  at::Tensor x = (latents / config_.scaling_factor + config_.shift_factor).contiguous(memory_format(latents));
   if (post_quant_) x = (*post_quant_)(x);
   x = middle_[0](in_(x));
   if (attention_) x = (*attention_)(x);

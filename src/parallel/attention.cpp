@@ -96,8 +96,8 @@ at::Tensor SequenceAttention::ring_attention(const at::Tensor& q, const at::Tens
       std::vector<int64_t> shape = here.sizes().vec();
       shape[1] = ring_counts_[origin];
       coming = at::empty(shape, here.options());
-      transfer = ring_.exchange({{next, Message::Direction::send, here},
-                                 {previous, Message::Direction::receive, coming}});
+      transfer = ring_.exchange(
+          {{next, Message::Direction::send, here}, {previous, Message::Direction::receive, coming}});
     }
     if (here.numel() > 0) {
       const PartialAttention part = partial_attention(q, here[0], here[1]);

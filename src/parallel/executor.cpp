@@ -22,7 +22,8 @@ Rotary rotary_of(const Rotary& all, const std::vector<Range>& rows) {
 
 InnerGroups::InnerGroups(Communicator& replica, const Mesh& mesh)
     : mesh_(mesh.with(Axis::data, 1)), coordinate_(mesh_.coordinate(replica.rank())) {
-  if (replica.size() != mesh_.size()) throw InternalError("a replica must have as many ranks as its inner mesh");
+  if (replica.size() != mesh_.size())
+    throw InternalError("a replica must have as many ranks as its inner mesh");
   for (const Axis axis : kAxes) {
     // Ranks that differ only along this axis share the lowest rank of their group.
     const int color = mesh_.group(replica.rank(), axis).front();
@@ -40,7 +41,8 @@ InFlight Executor::start(const at::Tensor& latents, std::vector<Conditioning> br
   InFlight batch;
   const int64_t num_text = branches.front().text.size(0);
   batch.layout = TokenLayout::on_mesh(num_text, latents.size(0), groups_.mesh(), groups_.coordinate());
-  batch.latents = latents.narrow(0, batch.layout.image_held.begin, batch.layout.image_held.size()).contiguous();
+  batch.latents =
+      latents.narrow(0, batch.layout.image_held.begin, batch.layout.image_held.size()).contiguous();
   batch.branches = std::move(branches);
   batch.true_cfg = std::move(true_cfg);
   batch.stepper = std::move(stepper);
@@ -61,7 +63,8 @@ at::Tensor Executor::predict(InFlight& batch, const Conditioning& conditioning) 
   if (first) {
     rows = model_.embed(batch.latents, conditioning, batch.step, batch.layout);
   } else {
-    rows = at::empty({batch.layout.num_held(), batch.latents.size(1), model_.width()}, batch.latents.options());
+    rows =
+        at::empty({batch.layout.num_held(), batch.latents.size(1), model_.width()}, batch.latents.options());
     pipeline.exchange({{pipeline.rank() - 1, Message::Direction::receive, rows}}).wait();
   }
   const Range blocks = model_.blocks();

@@ -88,7 +88,8 @@ TEST_P(FluxGolden, OneStep) {
   DiffusionTransformer& model = pipe.transformer();
   const Conditioning& conditioning = batch.branches[0];
   at::Tensor rows = model.embed(batch.latents, conditioning, 0, batch.layout);
-  for (int i = 0; i < model.num_blocks(); ++i) model.block(i, rows, conditioning, 0, batch.layout, *batch.attention);
+  for (int i = 0; i < model.num_blocks(); ++i)
+    model.block(i, rows, conditioning, 0, batch.layout, *batch.attention);
   const at::Tensor velocity = model.head(rows, conditioning, 0, batch.layout);
   EXPECT_LE(relative(velocity.transpose(0, 1), golden.tensor("step_output")), tolerance());
 }

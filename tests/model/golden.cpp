@@ -41,14 +41,16 @@ Golden::Golden(const std::string& name)
       file_(folder_ / "golden.safetensors"),
       model_(read_flux_folder(name, folder_ / settings_.get<std::string>("model"))) {}
 
-at::Tensor Golden::tensor(const std::string& name) const { return file_.view(file_.entries().at(name)).clone(); }
+at::Tensor Golden::tensor(const std::string& name) const {
+  return file_.view(file_.entries().at(name)).clone();
+}
 
 std::vector<Golden::Sample> Golden::samples() const {
   std::vector<Sample> samples;
   for (const Json& sample : settings_.at("samples")) {
     const Json& negative = sample.at("negative_prompt");
-    samples.push_back({sample.at("prompt"), negative.is_null() ? "" : negative.get<std::string>(), sample.at("seed"),
-                       sample.at("guidance")});
+    samples.push_back({sample.at("prompt"), negative.is_null() ? "" : negative.get<std::string>(),
+                       sample.at("seed"), sample.at("guidance")});
   }
   return samples;
 }

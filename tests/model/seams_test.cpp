@@ -34,7 +34,9 @@ struct Seam {
   int num_ranks;
 };
 
-std::ostream& operator<<(std::ostream& out, const Seam& seam) { return out << seam.golden << ' ' << seam.mesh; }
+std::ostream& operator<<(std::ostream& out, const Seam& seam) {
+  return out << seam.golden << ' ' << seam.mesh;
+}
 
 class Seams : public ::testing::TestWithParam<Seam> {};
 

@@ -22,9 +22,7 @@ class JsonObject {
  public:
   /// Throws ConfigError unless `value` is an object.
   JsonObject(Json value, std::string name);
-  static JsonObject read(const std::filesystem::path& path) {
-    return {read_json_file(path), path.string()};
-  }
+  static JsonObject read(const std::filesystem::path& path) { return {read_json_file(path), path.string()}; }
 
   bool has(const std::string& key) const;  // present and not null
   const Json& at(const std::string& key) const;

@@ -49,7 +49,8 @@ struct TokenLayout {
   static TokenLayout sharded(int64_t num_text, int64_t num_image, int sequence_degree, int sequence_rank,
                              int tensor_degree, int tensor_rank);
   /// The layout of the rank at `coordinate`; the sequence rank is ulysses + ring × ulysses degree.
-  static TokenLayout on_mesh(int64_t num_text, int64_t num_image, const Mesh& mesh, const PerAxis& coordinate);
+  static TokenLayout on_mesh(int64_t num_text, int64_t num_image, const Mesh& mesh,
+                             const PerAxis& coordinate);
 
   int64_t num_held() const { return text_held.size() + image_held.size(); }
   bool operator==(const TokenLayout&) const = default;

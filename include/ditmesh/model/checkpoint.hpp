@@ -19,7 +19,8 @@ class Checkpoint final : public WeightSource {
   explicit Checkpoint(const std::filesystem::path& folder);
 
   bool has(const std::string& name) const override { return tensors_.contains(name); }
-  void read(const std::string& name, at::IntArrayRef shape, const WeightSlice& slice, at::Tensor out) override;
+  void read(const std::string& name, at::IntArrayRef shape, const WeightSlice& slice,
+            at::Tensor out) override;
 
   /// Bytes of all tensors.
   uint64_t size_bytes() const;

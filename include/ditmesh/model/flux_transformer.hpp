@@ -46,8 +46,8 @@ class FluxTransformer final : public DiffusionTransformer {
   Conditioning prepare(const Conditions& conditions, const std::vector<float>& timesteps) override;
   at::Tensor embed(const at::Tensor& latents, const Conditioning& conditioning, int step,
                    const TokenLayout& layout) override;
-  void block(int index, at::Tensor& rows, const Conditioning& conditioning, int step, const TokenLayout& layout,
-             Attention& attention) override;
+  void block(int index, at::Tensor& rows, const Conditioning& conditioning, int step,
+             const TokenLayout& layout, Attention& attention) override;
   at::Tensor head(const at::Tensor& rows, const Conditioning& conditioning, int step,
                   const TokenLayout& layout) override;
 

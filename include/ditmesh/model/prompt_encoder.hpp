@@ -25,8 +25,8 @@ class PromptEncoder {
  public:
   /// `batch`: prompts per call of the encoders. Short batches are filled up with
   /// repeats, so that a prompt's states do not depend on its company.
-  PromptEncoder(const FluxDescription& model, at::TensorOptions options, int64_t max_sequence_length, int batch,
-                Log log);
+  PromptEncoder(const FluxDescription& model, at::TensorOptions options, int64_t max_sequence_length,
+                int batch, Log log);
   ~PromptEncoder();
 
   std::vector<PromptStates> encode(const std::vector<std::string>& prompts);
@@ -38,7 +38,8 @@ class PromptEncoder {
  private:
   struct Weights;
 
-  std::vector<int64_t> ids(const Tokenizer* tokenizer, const std::string& prompt, int64_t length, int64_t vocab_size);
+  std::vector<int64_t> ids(const Tokenizer* tokenizer, const std::string& prompt, int64_t length,
+                           int64_t vocab_size);
 
   FluxDescription model_;
   at::TensorOptions options_;

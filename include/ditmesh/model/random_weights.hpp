@@ -10,7 +10,8 @@ namespace ditmesh {
 class RandomWeights final : public WeightSource {
  public:
   bool has(const std::string& /*name*/) const override { return true; }
-  void read(const std::string& name, at::IntArrayRef shape, const WeightSlice& slice, at::Tensor out) override;
+  void read(const std::string& name, at::IntArrayRef shape, const WeightSlice& slice,
+            at::Tensor out) override;
 };
 
 }  // namespace ditmesh

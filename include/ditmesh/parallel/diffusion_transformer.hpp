@@ -13,9 +13,9 @@ namespace ditmesh {
 
 /// What a batch of B samples is generated from.
 struct Conditions {
-  at::Tensor text;      // (text tokens, B, text width): states of the long text encoder
-  at::Tensor pooled;    // (B, pooled width)
-  at::Tensor guidance;  // (B) fp32, used by guidance-distilled models
+  at::Tensor text;            // (text tokens, B, text width): states of the long text encoder
+  at::Tensor pooled;          // (B, pooled width)
+  at::Tensor guidance;        // (B) fp32, used by guidance-distilled models
   int64_t image_rows = 0;     // token rows of the image
   int64_t image_columns = 0;  // token columns
 };

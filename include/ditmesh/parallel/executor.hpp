@@ -42,9 +42,9 @@ class InnerGroups {
 
 /// All that belongs to a batch of pictures in the making.
 struct InFlight {
-  at::Tensor latents;                    // (image rows held, B, latent channels)
-  std::vector<Conditioning> branches;    // the prompts; with true CFG also the negative prompts
-  at::Tensor true_cfg;                   // (B, 1), with two branches
+  at::Tensor latents;                  // (image rows held, B, latent channels)
+  std::vector<Conditioning> branches;  // the prompts; with true CFG also the negative prompts
+  at::Tensor true_cfg;                 // (B, 1), with two branches
   std::unique_ptr<Stepper> stepper;
   TokenLayout layout;
   std::unique_ptr<Attention> attention;
