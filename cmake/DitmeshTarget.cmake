@@ -27,9 +27,10 @@ if(DITMESH_SANITIZE)
   target_link_options(ditmesh_flags INTERFACE -fsanitize=${DITMESH_SANITIZE})
 endif()
 
-# ditmesh_target(NAME [TORCH] [PUBLIC lib…] [PRIVATE lib…])
+# ditmesh_target(NAME [TORCH] [PUBLIC lib…] [PRIVATE lib…] [MPI_RANKS n…])
+# MPI_RANKS: the tests bring their own main() and are run by mpirun on so many ranks each.
 function(ditmesh_target name)
-  cmake_parse_arguments(ARG "TORCH" "" "PUBLIC;PRIVATE" ${ARGN})
+  cmake_parse_arguments(ARG "TORCH" "" "PUBLIC;PRIVATE;MPI_RANKS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cpp)
   add_library(ditmesh_${name} STATIC ${sources})
   target_include_directories(ditmesh_${name} PUBLIC ${PROJECT_SOURCE_DIR}/include)
@@ -42,19 +43,40 @@ function(ditmesh_target name)
   file(GLOB tests CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${name}/*.cpp)
   if(BUILD_TESTING AND tests)
     add_executable(test_${name} ${tests})
-    target_link_libraries(test_${name} PRIVATE ditmesh_${name} ditmesh_flags ${ARG_PRIVATE} GTest::gmock GTest::gtest_main)
+    target_link_libraries(test_${name} PRIVATE ditmesh_${name} ditmesh_flags ${ARG_PRIVATE} GTest::gmock)
     target_include_directories(test_${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
     target_compile_definitions(test_${name} PRIVATE DITMESH_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
     if(ARG_TORCH)
       ditmesh_use_torch_pch(test_${name})
     endif()
-    add_test(NAME ${name} COMMAND test_${name})
-    set_tests_properties(${name} PROPERTIES LABELS "${name}" TIMEOUT 600)
+    if(ARG_MPI_RANKS)
+      target_include_directories(test_${name} PRIVATE ${PROJECT_SOURCE_DIR}/src)
+      ditmesh_add_mpi_tests(${name} ${ARG_MPI_RANKS})
+    else()
+      target_link_libraries(test_${name} PRIVATE GTest::gtest_main)
+      add_test(NAME ${name} COMMAND test_${name})
+      set_tests_properties(${name} PROPERTIES LABELS "${name}" TIMEOUT 600
+                           ENVIRONMENT "LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/lsan.supp")
+    endif()
   endif()
+endfunction()
+
+# NAME.n1, NAME.n2, …: the same executable on so many ranks; more than cores is all right.
+function(ditmesh_add_mpi_tests name)
+  set(environment OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
+                  OMP_NUM_THREADS=1)
+  foreach(ranks IN LISTS ARGN)
+    add_test(NAME ${name}.n${ranks}
+             COMMAND ${MPIEXEC_EXECUTABLE} --oversubscribe -n ${ranks} $<TARGET_FILE:test_${name}>)
+    set_tests_properties(${name}.n${ranks} PROPERTIES LABELS "${name};mpi" PROCESSORS ${ranks} TIMEOUT 120
+                         ENVIRONMENT "${environment}")
+  endforeach()
 endfunction()
 
 # The tensor headers cost seconds a file: compiled once, used everywhere.
 function(ditmesh_use_torch_pch target)
   target_precompile_headers(${target} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/torch_pch.hpp)
-  target_compile_options(${target} PRIVATE -fpch-preprocess)
+  if(NOT CMAKE_DISABLE_PRECOMPILE_HEADERS)
+    target_compile_options(${target} PRIVATE -fpch-preprocess) # ccache asks for it
+  endif()
 endfunction()

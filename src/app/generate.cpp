@@ -125,11 +125,23 @@ OrderedJson describe_job(const GeneratePlan& plan, const MpiSession& mpi, const 
            {{{"started", started}, {"ranks", mpi.size()}, {"host_of_rank_0", MpiSession::host_name()}}}}};
 }
 
+// Where this rank's time went.
+struct Seconds {
+  double load = 0;      // reading the weights of transformer and VAE
+  double pictures = 0;  // encoding prompts, denoising, decoding, journalling
+};
+
+double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
 // Makes this rank's share of the work units and journals every sample.
-ProgressCounts make_pictures(const GeneratePlan& plan, const MpiSession& mpi, const RankDevice& device,
-                             ProgressChannel& channel, const Log& log) {
+Seconds make_pictures(const GeneratePlan& plan, const MpiSession& mpi, const RankDevice& device,
+                      ProgressChannel& channel, const Log& log) {
   const fs::path output = plan.options.text("output");
+  Seconds seconds;
+  auto start = Clock::now();
   PictureMaker maker(plan, device, log);
+  seconds.load = since(start);
+  start = Clock::now();
   std::map<int64_t, JournalWriter> journals;  // by shard
   ProgressCounts counts;
 
@@ -148,7 +160,8 @@ ProgressCounts make_pictures(const GeneratePlan& plan, const MpiSession& mpi, co
     journal->second.append(record);
     channel.report({counts.done, counts.failed});
   });
-  return counts;
+  seconds.pictures = since(start);
+  return seconds;
 }
 
 ExitCode run_job(const GeneratePlan& plan, const MpiSession& mpi, const Log& log) {
@@ -181,7 +194,8 @@ ExitCode run_job(const GeneratePlan& plan, const MpiSession& mpi, const Log& log
           },
           log);
     }
-    make_pictures(plan, mpi, device, channel, log);
+    const Seconds seconds = make_pictures(plan, mpi, device, channel, log);
+    job["attempts"][0]["seconds_on_rank_0"] = {{"load", seconds.load}, {"pictures", seconds.pictures}};
     world->agree(0);
   }
 
@@ -198,8 +212,7 @@ ExitCode run_job(const GeneratePlan& plan, const MpiSession& mpi, const Log& log
     job["attempts"][0]["finished"] = utc_now();
     job["content_hash"] = index.content_hash;
     write_file_atomically(output / "job.json", job.dump(2) + "\n");
-    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-    log.info(cat(index.counts.done, " pictures in ", human_seconds(seconds), ": ", output.string()));
+    log.info(cat(index.counts.done, " pictures in ", human_seconds(since(start)), ": ", output.string()));
     if (index.counts.done < total) {
       log.warning(
           cat(total - index.counts.done, " samples failed: see 'ditmesh inspect ", output.string(), "'"));

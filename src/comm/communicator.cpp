@@ -2,11 +2,21 @@
 
 #include <ATen/ops/empty.h>
 
+#include <algorithm>
+
 #include "ditmesh/base/error.hpp"
 #include "ditmesh/base/text.hpp"
 #include "ditmesh/mesh/range.hpp"
 
 namespace ditmesh {
+
+namespace {
+
+bool none_negative(const RowCounts& rows) {
+  return std::all_of(rows.begin(), rows.end(), [](int64_t count) { return count >= 0; });
+}
+
+}  // namespace
 
 Work& Work::operator=(Work&& other) {
   if (this != &other) {
@@ -35,15 +45,19 @@ Work Communicator::all_reduce(const at::Tensor& tensor) {
 
 Work Communicator::all_gather(const at::Tensor& out, const at::Tensor& in, const RowCounts& rows) {
   start("all_gather", {out, in});
-  require(rows.size() == static_cast<size_t>(size_) && in.size(0) == rows[rank_] && out.size(0) == sum(rows),
+  require(rows.size() == static_cast<size_t>(size_) && none_negative(rows) && in.size(0) == rows[rank_] &&
+              out.size(0) == sum(rows),
           "all_gather", "needs one row count per rank that match the tensors");
+  require_alike(out, in, "all_gather");
   return do_all_gather(out, in, rows);
 }
 
 Work Communicator::reduce_scatter(const at::Tensor& out, const at::Tensor& in, const RowCounts& rows) {
   start("reduce_scatter", {out, in});
-  require(rows.size() == static_cast<size_t>(size_) && out.size(0) == rows[rank_] && in.size(0) == sum(rows),
+  require(rows.size() == static_cast<size_t>(size_) && none_negative(rows) && out.size(0) == rows[rank_] &&
+              in.size(0) == sum(rows),
           "reduce_scatter", "needs one row count per rank that match the tensors");
+  require_alike(out, in, "reduce_scatter");
   return do_reduce_scatter(out, in, rows);
 }
 
@@ -51,8 +65,10 @@ Work Communicator::all_to_all(const at::Tensor& out, const RowCounts& receive, c
                               const RowCounts& send) {
   start("all_to_all", {out, in});
   require(receive.size() == static_cast<size_t>(size_) && send.size() == receive.size() &&
-              out.size(0) == sum(receive) && in.size(0) == sum(send),
+              none_negative(receive) && none_negative(send) && out.size(0) == sum(receive) &&
+              in.size(0) == sum(send),
           "all_to_all", "needs one row count per rank that match the tensors");
+  require_alike(out, in, "all_to_all");
   return do_all_to_all(out, receive, in, send);
 }
 
@@ -64,11 +80,11 @@ Work Communicator::broadcast(const at::Tensor& tensor, int root) {
 
 Work Communicator::exchange(std::vector<Message> messages) {
   std::vector<at::Tensor> tensors;
+  for (const Message& message : messages) tensors.push_back(message.tensor);
+  start("exchange", tensors);
   for (const Message& message : messages) {
-    tensors.push_back(message.tensor);
     require(message.peer >= 0 && message.peer < size_, "exchange", "needs peers inside the group");
   }
-  start("exchange", tensors);
   return do_exchange(std::move(messages));
 }
 
@@ -112,6 +128,11 @@ void Communicator::start(const std::string& verb, const std::vector<at::Tensor>&
     require(tensor.defined() && tensor.is_contiguous() && tensor.dim() >= 1, verb,
             "needs contiguous tensors of at least one dimension");
   }
+}
+
+void Communicator::require_alike(const at::Tensor& out, const at::Tensor& in, const std::string& verb) const {
+  require(out.scalar_type() == in.scalar_type() && out.sizes().slice(1) == in.sizes().slice(1), verb,
+          "needs rows of one dtype and shape");
 }
 
 void Communicator::require(bool rule, const std::string& verb, const std::string& text) const {

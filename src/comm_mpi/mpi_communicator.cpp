@@ -10,9 +10,6 @@ namespace ditmesh {
 
 namespace {
 
-// MPI counts are ints: longer messages travel in pieces of this size.
-constexpr int64_t kPieceBytes = int64_t{1} << 30;
-
 // The type of one row, so that counts and displacements are in rows and
 // messages of more than 2 GiB need no splitting.
 class RowType {
@@ -60,25 +57,25 @@ void require_cpu(const at::Tensor& tensor) {
 }  // namespace
 
 MpiCommunicator::MpiCommunicator(MPI_Comm owned, int rank, int size, std::string name,
-                                 std::chrono::seconds deadline)
-    : Communicator(rank, size, std::move(name)), comm_(owned), deadline_(deadline) {}
+                                 std::chrono::seconds deadline, int64_t piece_bytes)
+    : Communicator(rank, size, std::move(name)), comm_(owned), deadline_(deadline), piece_bytes_(piece_bytes) {}
 
 std::unique_ptr<MpiCommunicator> MpiCommunicator::adopt(MPI_Comm owned, std::string name,
-                                                        std::chrono::seconds deadline) {
+                                                        std::chrono::seconds deadline, int64_t piece_bytes) {
   // Errors come back as codes, so that they become messages with context.
   check_mpi(MPI_Comm_set_errhandler(owned, MPI_ERRORS_RETURN));
   int rank = 0;
   int size = 0;
   check_mpi(MPI_Comm_rank(owned, &rank));
   check_mpi(MPI_Comm_size(owned, &size));
-  return std::unique_ptr<MpiCommunicator>(new MpiCommunicator(owned, rank, size, std::move(name), deadline));
+  return std::unique_ptr<MpiCommunicator>(new MpiCommunicator(owned, rank, size, std::move(name), deadline, piece_bytes));
 }
 
 std::unique_ptr<MpiCommunicator> MpiCommunicator::duplicate(MPI_Comm parent, std::string name,
-                                                            std::chrono::seconds deadline) {
+                                                            std::chrono::seconds deadline, int64_t piece_bytes) {
   MPI_Comm copy = MPI_COMM_NULL;
   check_mpi(MPI_Comm_dup(parent, &copy));
-  return adopt(copy, std::move(name), deadline);
+  return adopt(copy, std::move(name), deadline, piece_bytes);
 }
 
 MpiCommunicator::~MpiCommunicator() {
@@ -90,7 +87,7 @@ MpiCommunicator::~MpiCommunicator() {
 std::unique_ptr<Communicator> MpiCommunicator::split(int color, int key, std::string name) {
   MPI_Comm group = MPI_COMM_NULL;
   check_mpi(MPI_Comm_split(comm_, color, key, &group));
-  return adopt(group, std::move(name), deadline_);
+  return adopt(group, std::move(name), deadline_, piece_bytes_);
 }
 
 void MpiCommunicator::progress() {
@@ -166,9 +163,9 @@ Work MpiCommunicator::do_broadcast(const at::Tensor& tensor, int root) {
   std::vector<MPI_Request> requests;
   auto* bytes = static_cast<std::byte*>(tensor.data_ptr());
   const auto size_bytes = static_cast<int64_t>(tensor.nbytes());
-  for (int64_t begin = 0; begin < size_bytes; begin += kPieceBytes) {
+  for (int64_t begin = 0; begin < size_bytes; begin += piece_bytes_) {
     requests.push_back(MPI_REQUEST_NULL);
-    check_mpi(MPI_Ibcast(bytes + begin, static_cast<int>(std::min(kPieceBytes, size_bytes - begin)), MPI_BYTE,
+    check_mpi(MPI_Ibcast(bytes + begin, static_cast<int>(std::min(piece_bytes_, size_bytes - begin)), MPI_BYTE,
                          root, comm_, &requests.back()));
   }
   return finish("broadcast", std::move(requests), {tensor});
@@ -182,9 +179,9 @@ Work MpiCommunicator::do_exchange(std::vector<Message> messages) {
     keep.push_back(message.tensor);
     auto* bytes = static_cast<std::byte*>(message.tensor.data_ptr());
     const auto size_bytes = static_cast<int64_t>(message.tensor.nbytes());
-    for (int64_t begin = 0; begin < size_bytes; begin += kPieceBytes) {
+    for (int64_t begin = 0; begin < size_bytes; begin += piece_bytes_) {
       requests.push_back(MPI_REQUEST_NULL);
-      const int count = static_cast<int>(std::min(kPieceBytes, size_bytes - begin));
+      const int count = static_cast<int>(std::min(piece_bytes_, size_bytes - begin));
       if (message.direction == Message::Direction::send) {
         check_mpi(MPI_Isend(bytes + begin, count, MPI_BYTE, message.peer, 0, comm_, &requests.back()));
       } else {

@@ -86,6 +86,7 @@ std::vector<PromptStates> PromptEncoder::encode(const std::vector<std::string>& 
       states.push_back({text.select(1, i).clone(), pooled[i].clone()});
     }
   }
+  num_encoded_ += prompts.size();
   return states;
 }
 

@@ -43,6 +43,8 @@ SafetensorsFile::Entry read_entry(const JsonObject& field, const std::string& wh
   if (!dtype) throw ConfigError(cat(where, " has the unknown dtype '", dtype_name, "'"));
   SafetensorsFile::Entry entry{*dtype, {}};
   uint64_t bytes = at::elementSize(*dtype);
+  if (!field.at("shape").is_array())
+    throw ConfigError(cat(where, " has the shape ", field.at("shape").dump()));
   for (const Json& size : field.at("shape")) {
     if (!size.is_number_unsigned())
       throw ConfigError(cat(where, " has the shape ", field.at("shape").dump()));

@@ -79,9 +79,9 @@ at::Tensor SequenceAttention::operator()(int /*block*/, const std::vector<Range>
 
 at::Tensor SequenceAttention::ring_attention(const at::Tensor& q, const at::Tensor& k,
                                              const at::Tensor& v) const {
-  // More ranks than heads: a rank without heads still passes its (empty) messages on above.
-  if (q.numel() == 0) return at::empty(q.sizes(), q.options());
-  if (ring_.size() == 1) return attention(q, k, v);
+  // More ranks than heads: the whole ring has none, and nothing to tell each other.
+  if (q.size(2) == 0) return at::empty(q.sizes(), q.options());
+  if (ring_.size() == 1) return q.numel() > 0 ? attention(q, k, v) : at::empty(q.sizes(), q.options());
   const int next = (ring_.rank() + 1) % ring_.size();
   const int previous = (ring_.rank() + ring_.size() - 1) % ring_.size();
   at::Tensor here = at::stack({k, v});  // (2, T, B, H, D)
@@ -99,7 +99,8 @@ at::Tensor SequenceAttention::ring_attention(const at::Tensor& q, const at::Tens
       transfer = ring_.exchange(
           {{next, Message::Direction::send, here}, {previous, Message::Direction::receive, coming}});
     }
-    if (here.numel() > 0) {
+    // A rank without rows still passes on those of the others.
+    if (q.numel() > 0 && here.numel() > 0) {
       const PartialAttention part = partial_attention(q, here[0], here[1]);
       if (total.out.defined()) {
         merge(total, part);
@@ -110,7 +111,7 @@ at::Tensor SequenceAttention::ring_attention(const at::Tensor& q, const at::Tens
     transfer.wait();
     here = coming;
   }
-  return total.out.to(q.scalar_type());
+  return total.out.defined() ? total.out.to(q.scalar_type()) : at::empty(q.sizes(), q.options());
 }
 
 }  // namespace ditmesh

@@ -41,8 +41,9 @@ InFlight Executor::start(const at::Tensor& latents, std::vector<Conditioning> br
   InFlight batch;
   const int64_t num_text = branches.front().text.size(0);
   batch.layout = TokenLayout::on_mesh(num_text, latents.size(0), groups_.mesh(), groups_.coordinate());
-  batch.latents =
-      latents.narrow(0, batch.layout.image_held.begin, batch.layout.image_held.size()).contiguous();
+  // Our own: a pipeline receives later latents into them.
+  batch.latents = latents.narrow(0, batch.layout.image_held.begin, batch.layout.image_held.size())
+                      .clone(at::MemoryFormat::Contiguous);
   batch.branches = std::move(branches);
   batch.true_cfg = std::move(true_cfg);
   batch.stepper = std::move(stepper);

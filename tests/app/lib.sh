@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2030,SC2031,SC2034
 # What the end-to-end scripts share. Sourced, never run.
 #
 # A script is given the binary as $DITMESH_BIN, works in $work (removed at the
@@ -22,6 +22,7 @@ cd "$work"
 num_checks=0
 failures=()
 in_section=false
+num_jobs=6
 
 # told ok|not-ok WHAT: one check's line.
 told() {
@@ -67,12 +68,12 @@ contains() {
   fi
 }
 
-# in_parallel FUNCTION...: each in a shell and a folder of its own, four at a time
-# (a start is mostly waiting); their lines come in the order of the arguments.
+# in_parallel FUNCTION...: each in a shell and a folder of its own, $num_jobs at a
+# time (a start is mostly waiting); their lines come in the order of the arguments.
 in_parallel() {
-  local function log line i
+  local function line
   for function in "$@"; do
-    while (($(jobs -rp | wc -l) >= 4)); do wait -n || true; done
+    while (($(jobs -rp | wc -l) >= num_jobs)); do wait -n || true; done
     (
       trap - EXIT
       in_section=true
@@ -80,7 +81,8 @@ in_parallel() {
       work=$work/$function
       cd "$work"
       "$function"
-    ) >"$work/$function.log" 2>&1 || echo "not-ok - $function ran to its end" >>"$work/$function.log" &
+      : >"$work/.complete"
+    ) >"$work/$function.log" 2>&1 &
   done
   wait
   for function in "$@"; do
@@ -91,6 +93,7 @@ in_parallel() {
         *) printf '%s\n' "$line" ;;
       esac
     done <"$work/$function.log"
+    [[ -e $work/$function/.complete ]] || told not-ok "$function ran to its end"
   done
 }
 

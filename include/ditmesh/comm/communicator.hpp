@@ -41,8 +41,8 @@ struct Message {
   at::Tensor tensor;  // contiguous; a received one is written
 };
 
-/// Verbs of a group of ranks. Outputs are the caller's and contiguous; row
-/// counts are known on all ranks. There are no tags: the messages of a pair
+/// Verbs of a group of ranks. Outputs are the caller's and contiguous, of the
+/// inputs' dtype and row shape; row counts are known on all ranks. There are no tags: the messages of a pair
 /// match in order, all members call in the same order, each from one thread.
 /// Every verb has a sequence number and a deadline; past it, or when a peer is
 /// lost, the verb throws CommError that names verb, number, group and rank.
@@ -109,6 +109,7 @@ class Communicator {
 
  private:
   void start(const std::string& verb, const std::vector<at::Tensor>& tensors);
+  void require_alike(const at::Tensor& out, const at::Tensor& in, const std::string& verb) const;
   void require(bool rule, const std::string& verb, const std::string& text) const;
 
   int rank_;

@@ -31,6 +31,8 @@ class PromptEncoder {
 
   std::vector<PromptStates> encode(const std::vector<std::string>& prompts);
   uint64_t bytes_per_prompt() const;
+  /// Prompts encoded so far.
+  uint64_t num_encoded() const { return num_encoded_; }
 
   /// Drops the weights; the next encode reads them again.
   void release();
@@ -47,6 +49,7 @@ class PromptEncoder {
   int batch_;
   Log log_;
   bool truncation_told_ = false;
+  uint64_t num_encoded_ = 0;
   std::unique_ptr<Tokenizer> clip_tokenizer_;
   std::unique_ptr<Tokenizer> t5_tokenizer_;
   std::unique_ptr<Weights> weights_;
