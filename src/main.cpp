@@ -51,7 +51,11 @@ ExitCode run(int argc, char** argv) {
 int main(int argc, char** argv) {
   const std::string name = argc > 1 && argv[1][0] != '-' ? argv[1] : "";
   try {
-    return static_cast<int>(run(argc, argv));
+    const ExitCode code = run(argc, argv);
+    if (!std::cout.flush()) {
+      throw ditmesh::EnvironmentError("standard output cannot be written", "check where it is redirected to");
+    }
+    return static_cast<int>(code);
   } catch (const ditmesh::Error& error) {
     ditmesh::print_error(name, error.what());
     return static_cast<int>(error.exit_code());

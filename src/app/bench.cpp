@@ -39,8 +39,8 @@ CommandSpec bench_spec() {
             0,
             0,
             true},
-           {"height", OptionKind::integer, "PIXELS", "1024", "of the picture", {}, 1, 65536},
-           {"width", OptionKind::integer, "PIXELS", "1024", "of the picture", {}, 1, 65536},
+           {"height", OptionKind::integer, "PIXELS", "1024", "of the picture", {}, 1, 16384},
+           {"width", OptionKind::integer, "PIXELS", "1024", "of the picture", {}, 1, 16384},
            {"batch", OptionKind::integer, "N", "1", "pictures at once", {}, 1, 1024},
            {"max-sequence-length",
             OptionKind::integer,
@@ -65,14 +65,7 @@ CommandSpec bench_spec() {
             "auto is bf16 on CUDA, fp32 on the CPU",
             {"auto", "fp32", "bf16", "fp16"}},
            {"noise-dtype", OptionKind::choice, "", "run", "as in generate", {"run", "fp32"}},
-           {"threads",
-            OptionKind::integer,
-            "N",
-            "",
-            "CPU threads of each rank (default: the cores that it has)",
-            {},
-            1,
-            1024},
+           {"threads", OptionKind::integer, "N", "", "CPU threads of each rank (default 1)", {}, 1, 1024},
            {"to", OptionKind::text, "FILE", "",
             "also write the figures as JSON; a file that is there is left alone"}}};
 }
@@ -107,7 +100,6 @@ std::vector<Timing> measure_all(const FluxDescription& model, const Options& opt
                                 const RankDevice& device) {
   const int64_t height = options.integer("height");
   const int64_t width = options.integer("width");
-  model.check_size(height, width);
   const auto batch_size = static_cast<int>(options.integer("batch"));
   const int64_t tokens = options.has("max-sequence-length") ? options.integer("max-sequence-length")
                                                             : model.default_max_sequence_length();
@@ -142,7 +134,14 @@ ExitCode run_on_ranks(const FluxDescription& model, const Options& options, cons
                       const Log& log) {
   const c10::InferenceMode no_gradients;
   const auto world = mpi.world();
-  const RankDevice device = choose_device(options, mpi, *world, log);
+  std::optional<RankDevice> chosen;
+  try {
+    chosen = choose_device(options, mpi, *world, log);
+  } catch (const EnvironmentError& error) {
+    if (mpi.rank() == 0) print_error("bench", error.what());
+    return error.exit_code();
+  }
+  const RankDevice& device = *chosen;
   const auto timings = measure_all(model, options, device);
 
   // Every rank's medians, so that a slow one is seen.
@@ -195,7 +194,15 @@ ExitCode run_bench(const Command& command, const ProgramArguments& arguments) {
     try {
       if (const auto options = resolve_options(command, arguments.after_command)) {
         const std::string& name = options->text("model");
-        if (!built_in_flux(name)) check_flux_folder(read_flux_folder(name, find_model(name)));
+        const auto built_in = built_in_flux(name);
+        if (!built_in && !std::filesystem::is_directory(name) && name.find('/') == std::string::npos) {
+          throw ConfigError(cat("--model: there is no built-in shape and no folder '", name, "'",
+                                did_you_mean(name, built_in_names())),
+                            cat("the shapes are ", join(built_in_names(), ", ")));
+        }
+        const FluxDescription model = built_in ? *built_in : read_flux_folder(name, find_model(name));
+        model.check_size(options->integer("height"), options->integer("width"));
+        if (!built_in) check_flux_folder(model);
         if (options->has("to") && std::filesystem::exists(options->text("to"))) {
           throw ConfigError(cat("--to ", options->text("to"), " is there already"), "name a new file");
         }

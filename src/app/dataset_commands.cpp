@@ -1,5 +1,6 @@
 // inspect, verify, compare, export: what is done with a finished dataset.
 
+#include <atomic>
 #include <iostream>
 #include <limits>
 

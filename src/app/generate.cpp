@@ -170,12 +170,20 @@ ExitCode run_job(const GeneratePlan& plan, const MpiSession& mpi, const Log& log
   const fs::path output = plan.options.text("output");
   const auto total = static_cast<int64_t>(plan.samples.samples.size());
   const auto world = mpi.world();
-  const RankDevice device = choose_device(plan.options, mpi, *world, log);
+  std::optional<RankDevice> chosen;
+  try {
+    chosen = choose_device(plan.options, mpi, *world, log);
+  } catch (const EnvironmentError& error) {
+    // The same on all ranks: told once.
+    if (mpi.rank() == 0) print_error("generate", error.what());
+    return error.exit_code();
+  }
+  const RankDevice& device = *chosen;
 
   OrderedJson job = describe_job(plan, mpi, device, started);
   if (mpi.rank() == 0) {
-    fs::create_directories(output / "shards");
-    fs::create_directories(output / "journal");
+    create_folders(output / "shards");
+    create_folders(output / "journal");
     write_file_atomically(output / "job.json", job.dump(2) + "\n");
     log.info(cat(total, " pictures with ", plan.model.name, " on ", mpi.size(),
                  mpi.size() == 1 ? " rank (" : " ranks (", device.describe(), ")"));

@@ -1,5 +1,9 @@
 #include "generate_plan.hpp"
 
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <set>
 
@@ -64,6 +68,17 @@ void check_output(const std::filesystem::path& output) {
       !(std::filesystem::is_directory(output, error) && std::filesystem::is_empty(output, error))) {
     throw ConfigError(cat("--output ", output, " is there already"),
                       "give a folder that does not exist yet, or an empty one");
+  }
+  // The nearest folder above that is there must take it.
+  std::filesystem::path above = std::filesystem::absolute(output, error);
+  while (!std::filesystem::exists(above, error) && above.has_relative_path()) above = above.parent_path();
+  if (!std::filesystem::is_directory(above, error)) {
+    throw ConfigError(cat("--output ", output, ": ", above, " is not a folder"), "give another path");
+  }
+  if (::access(above.c_str(), W_OK | X_OK) != 0) {
+    throw EnvironmentError(
+        cat("--output ", output, ": ", above, " cannot be written: ", std::strerror(errno)),
+        "give a folder where you may write");
   }
 }
 

@@ -11,6 +11,7 @@
 #include "ditmesh/base/error.hpp"
 #include "ditmesh/base/file.hpp"
 #include "ditmesh/base/text.hpp"
+#include "ditmesh/base/unicode.hpp"
 #include "foreign_flags.hpp"
 #include "ini_reader.hpp"
 
@@ -74,11 +75,14 @@ void check_value(const OptionSpec& spec, const std::string& value, const std::st
     }
     case OptionKind::choice:
       if (std::find(spec.choices.begin(), spec.choices.end(), value) == spec.choices.end()) {
-        throw ConfigError(cat(source, " must be ", join(spec.choices, ", "), "; found '", value, "'",
+        throw ConfigError(cat(source, " must be one of ", join(spec.choices, ", "), "; found '", value, "'",
                               did_you_mean(value, spec.choices)));
       }
       break;
     case OptionKind::text:
+      // Only a negative prompt means something when it is empty.
+      if (value.empty() && spec.name != "negative-prompt") fail("some text");
+      break;
     case OptionKind::texts:
       break;
   }
@@ -128,6 +132,13 @@ CommandLine parse_command_line(const CommandSpec& command, const std::vector<std
 
   std::vector<std::string> normalised = arguments;
   std::replace(normalised.begin(), normalised.end(), std::string("-h"), std::string("--help"));
+  // A flag takes a value only after "=": what follows it is something else.
+  for (std::string& argument : normalised) {
+    const OptionSpec* spec = argument.starts_with("--") ? find_spec(command, argument.substr(2)) : nullptr;
+    const bool flag = (spec != nullptr && spec->kind == OptionKind::flag) || argument == "--help" ||
+                      argument == "--print-config";
+    if (flag) argument += "=true";
+  }
   // No short options (so that -1 is a value) and no guessing of prefixes.
   constexpr int kStyle = po::command_line_style::allow_long | po::command_line_style::long_allow_adjacent |
                          po::command_line_style::long_allow_next;
@@ -146,8 +157,9 @@ CommandLine parse_command_line(const CommandSpec& command, const std::vector<std
         continue;
       }
       if (option.unregistered) unknown_option(command, option.original_tokens.front(), normalised);
-      if (option.string_key == "help") line.help = true;
-      if (option.string_key == "print-config") line.print_config = true;
+      if (option.string_key == "help") line.help = parse_flag(option.value.front()).value_or(true);
+      if (option.string_key == "print-config")
+        line.print_config = parse_flag(option.value.front()).value_or(true);
       auto& values = line.values[option.string_key];
       values.insert(values.end(), option.value.begin(), option.value.end());
       if (option.value.empty()) values.emplace_back("true");
@@ -290,7 +302,13 @@ std::string Options::to_ini(const CommandSpec& command) const {
       text += cat("# ", spec.name, " =\n");
       continue;
     }
-    for (const std::string& value : texts(spec.name)) text += cat(spec.name, " = ", ini_value(value), "\n");
+    for (const std::string& value : texts(spec.name)) {
+      if (value.find_first_of("\r\n") != std::string::npos) {
+        throw ConfigError(cat("--", spec.name, " has a line end, which a configuration file cannot hold"),
+                          "put it into a manifest");
+      }
+      text += cat(spec.name, " = ", ini_value(value), "\n");
+    }
   }
   return text;
 }
@@ -389,7 +407,8 @@ std::string help_text(const CommandSpec& command) {
     constexpr size_t kColumn = 32;
     constexpr size_t kWidth = 100;
     std::string line = cat("  ", left);
-    line.resize(std::max(kColumn, line.size() + 2), ' ');
+    const size_t wide = decode_utf8(line).size();  // columns, not bytes
+    line += wide + 2 > kColumn ? "\n" + std::string(kColumn, ' ') : std::string(kColumn - wide, ' ');
     for (const std::string& word : split(help, ' ')) {
       if (line.size() + word.size() > kWidth) {
         text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";

@@ -53,7 +53,11 @@ ProgressDisplay::ProgressDisplay(int64_t total, std::function<ProgressCounts()> 
     : total_(total), counts_(std::move(counts)), log_(std::move(log)), thread_([this] { run(); }) {}
 
 ProgressDisplay::~ProgressDisplay() {
-  stop_ = true;
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  wake_.notify_one();
   thread_.join();
 }
 
@@ -61,7 +65,11 @@ void ProgressDisplay::run() {
   const bool terminal = shown_on_terminal();
   auto last_log = start_;
   while (true) {
-    const bool last = stop_;
+    bool last = false;
+    {
+      std::unique_lock lock(mutex_);
+      last = wake_.wait_for(lock, kRedraw, [this] { return stop_; });
+    }
     const auto now = std::chrono::steady_clock::now();
     const ProgressCounts counts = counts_();
     const double seconds = std::chrono::duration<double>(now - start_).count();
@@ -75,7 +83,6 @@ void ProgressDisplay::run() {
       last_log = now;
     }
     if (last) return;
-    std::this_thread::sleep_for(kRedraw);
   }
 }
 

@@ -1,10 +1,11 @@
 #pragma once
 // What a person sees while a job runs: a bar on a terminal, a line a minute in a log.
 
-#include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <mutex>
 #include <string>
 #include <thread>
 
@@ -40,7 +41,9 @@ class ProgressDisplay {
   std::function<ProgressCounts()> counts_;
   Log log_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-  std::atomic<bool> stop_{false};
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool stop_ = false;
   std::thread thread_;
 };
 

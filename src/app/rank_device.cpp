@@ -3,10 +3,8 @@
 #include <sched.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <thread>
 
 #include "ditmesh/base/error.hpp"
 #include "ditmesh/base/text.hpp"
@@ -22,18 +20,15 @@ int bound_cores() {
   return ::sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 }
 
-// The cores that this rank may use: what it is bound to, or its share of the node.
-int default_threads(const MpiSession& mpi, const Log& log) {
-  const int bound = bound_cores();
-  const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-  const long online = ::sysconf(_SC_NPROCESSORS_ONLN);
-  const int all = std::max(cores, static_cast<int>(online));
-  if (bound >= all) return std::max(1, all / mpi.node_size());
-  if (mpi.rank() == 0 && bound * mpi.node_size() < all) {
-    log.warning(cat("each rank is bound to ", bound, " of ", all, " cores, ", all - bound * mpi.node_size(),
-                    " are idle; mpirun --bind-to none, or --map-by with PE=N, uses them"));
+// One: what a rank computes depends on its threads, and a dataset must not depend on how many cores
+// the launcher happened to give. More ranks use more cores.
+int default_threads(const MpiSession& mpi, bool cuda, const Log& log) {
+  const int idle = bound_cores() - mpi.node_size();
+  if (mpi.rank() == 0 && !cuda && idle > 0) {
+    log.info(cat(mpi.node_size(), " of ", bound_cores(), " cores are used, one by each rank: mpirun -n ",
+                 bound_cores(), ", or --threads, uses more"));
   }
-  return bound;
+  return 1;
 }
 
 // The value of the first line of `path` that begins with `key`.
@@ -75,19 +70,19 @@ RankDevice choose_device(const Options& options, const MpiSession& mpi, Communic
   const int most = world.agree(devices);
   const int least = -world.agree(-devices);
   if (choice == "cuda" && least == 0) {
-    throw EnvironmentError(
-        cat("--device cuda: ", devices == 0 ? "this rank" : "another rank", " sees no CUDA device"),
-        "check the driver and CUDA_VISIBLE_DEVICES, or use --device cpu");
+    throw EnvironmentError("--device cuda: there is a rank that sees no CUDA device",
+                           "check the driver and CUDA_VISIBLE_DEVICES, or use --device cpu");
   }
   if (least == 0 && most > 0) {
     throw EnvironmentError("--device auto: some ranks see CUDA devices and others do not",
                            "start all ranks on hosts of one kind, or use --device cpu");
   }
   const bool cuda = devices > 0;
-  if (cuda && devices > 1 && mpi.node_size() > devices) {
-    throw EnvironmentError(
-        cat(mpi.node_size(), " ranks on ", MpiSession::host_name(), " share ", devices, " CUDA devices"),
-        cat("start at most ", devices, " ranks on this host"));
+  // Agreed, so that all ranks leave together.
+  const int ranks_too_many = world.agree(cuda ? mpi.node_size() - devices : 0);
+  if (ranks_too_many > 0) {
+    throw EnvironmentError(cat("a host has ", ranks_too_many, " more ranks than CUDA devices"),
+                           "start one rank for each device of a host");
   }
   const at::Device device =
       cuda ? at::Device(at::kCUDA, static_cast<at::DeviceIndex>(mpi.node_rank() % devices))
@@ -100,7 +95,7 @@ RankDevice choose_device(const Options& options, const MpiSession& mpi, Communic
   if (dtype_name == "fp16") dtype = at::kHalf;
   const at::ScalarType noise = options.text("noise-dtype") == "fp32" ? at::kFloat : dtype;
   const int threads =
-      options.has("threads") ? static_cast<int>(options.integer("threads")) : default_threads(mpi, log);
+      options.has("threads") ? static_cast<int>(options.integer("threads")) : default_threads(mpi, cuda, log);
   use_device(device, threads);
   return {device, dtype, noise, threads};
 }

@@ -58,7 +58,10 @@ void require_cpu(const at::Tensor& tensor) {
 
 MpiCommunicator::MpiCommunicator(MPI_Comm owned, int rank, int size, std::string name,
                                  std::chrono::seconds deadline, int64_t piece_bytes)
-    : Communicator(rank, size, std::move(name)), comm_(owned), deadline_(deadline), piece_bytes_(piece_bytes) {}
+    : Communicator(rank, size, std::move(name)),
+      comm_(owned),
+      deadline_(deadline),
+      piece_bytes_(piece_bytes) {}
 
 std::unique_ptr<MpiCommunicator> MpiCommunicator::adopt(MPI_Comm owned, std::string name,
                                                         std::chrono::seconds deadline, int64_t piece_bytes) {
@@ -68,11 +71,13 @@ std::unique_ptr<MpiCommunicator> MpiCommunicator::adopt(MPI_Comm owned, std::str
   int size = 0;
   check_mpi(MPI_Comm_rank(owned, &rank));
   check_mpi(MPI_Comm_size(owned, &size));
-  return std::unique_ptr<MpiCommunicator>(new MpiCommunicator(owned, rank, size, std::move(name), deadline, piece_bytes));
+  return std::unique_ptr<MpiCommunicator>(
+      new MpiCommunicator(owned, rank, size, std::move(name), deadline, piece_bytes));
 }
 
 std::unique_ptr<MpiCommunicator> MpiCommunicator::duplicate(MPI_Comm parent, std::string name,
-                                                            std::chrono::seconds deadline, int64_t piece_bytes) {
+                                                            std::chrono::seconds deadline,
+                                                            int64_t piece_bytes) {
   MPI_Comm copy = MPI_COMM_NULL;
   check_mpi(MPI_Comm_dup(parent, &copy));
   return adopt(copy, std::move(name), deadline, piece_bytes);
@@ -165,8 +170,8 @@ Work MpiCommunicator::do_broadcast(const at::Tensor& tensor, int root) {
   const auto size_bytes = static_cast<int64_t>(tensor.nbytes());
   for (int64_t begin = 0; begin < size_bytes; begin += piece_bytes_) {
     requests.push_back(MPI_REQUEST_NULL);
-    check_mpi(MPI_Ibcast(bytes + begin, static_cast<int>(std::min(piece_bytes_, size_bytes - begin)), MPI_BYTE,
-                         root, comm_, &requests.back()));
+    check_mpi(MPI_Ibcast(bytes + begin, static_cast<int>(std::min(piece_bytes_, size_bytes - begin)),
+                         MPI_BYTE, root, comm_, &requests.back()));
   }
   return finish("broadcast", std::move(requests), {tensor});
 }

@@ -1,5 +1,7 @@
 #include "ditmesh/mesh/mesh.hpp"
 
+#include <optional>
+
 #include "ditmesh/base/error.hpp"
 #include "ditmesh/base/text.hpp"
 
@@ -32,13 +34,16 @@ Mesh Mesh::parse(std::string_view text, int num_ranks) {
   std::array<bool, kAxes.size()> given{};
   for (const std::string& item : split(text, ',')) {
     const size_t equals = item.find('=');
+    const std::optional<Axis> axis_given = equals == std::string::npos
+                                               ? std::nullopt
+                                               : std::optional(axis_from_name(trim(item.substr(0, equals))));
     const auto degree = equals == std::string::npos ? std::nullopt : parse_int(trim(item.substr(equals + 1)));
     if (!degree || *degree < 1 || *degree > num_ranks) {
       throw ConfigError(cat("mesh '", text, "' must be AXIS=DEGREE[,…] with degrees of 1 to ", num_ranks,
                             " (the ranks of this job), found '", item, "'"),
                         "for example --mesh ulysses=2,data=2, or --mesh auto");
     }
-    const Axis axis = axis_from_name(trim(item.substr(0, equals)));
+    const Axis axis = *axis_given;
     if (given[static_cast<size_t>(axis)]) {
       throw ConfigError(cat("mesh '", text, "' names the axis ", axis_name(axis), " twice"));
     }

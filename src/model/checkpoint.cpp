@@ -89,7 +89,7 @@ void Checkpoint::read(const std::string& name, at::IntArrayRef shape, const Weig
   if (entry->dtype != at::kFloat && entry->dtype != at::kHalf && entry->dtype != at::kBFloat16 &&
       entry->dtype != at::kDouble) {
     throw ConfigError(cat(file->path().string(), ": tensor '", name,
-                          "' must be F32, F16, BF16 or F64, found ", at::toString(entry->dtype)),
+                          "' must be F32, F16, BF16 or F64, found ", dtype_name(entry->dtype)),
                       "quantised checkpoints are not read, take the original one");
   }
   if (out.is_meta()) return;  // a check of names, shapes and dtypes
@@ -116,7 +116,7 @@ uint64_t Checkpoint::size_bytes() const {
 std::string Checkpoint::fingerprint() const {
   Sha256 hash;
   for (const auto& [name, place] : tensors_) {
-    hash.update(cat(name, ' ', at::toString(place.entry->dtype), ' ', join(place.entry->shape, "x"), '\n'));
+    hash.update(cat(name, ' ', dtype_name(place.entry->dtype), ' ', join(place.entry->shape, "x"), '\n'));
   }
   for (const auto& file : files_) {
     hash.update(cat(file->path().filename().string(), ' ', std::filesystem::file_size(file->path()), '\n'));

@@ -18,7 +18,7 @@ namespace {
 constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // the format's own limit
 constexpr const char* kFetchAgain = "the file is damaged or cut short, fetch it again";
 
-std::optional<at::ScalarType> dtype_from_name(const std::string& name) {
+const std::map<std::string, at::ScalarType>& dtypes() {
   static const std::map<std::string, at::ScalarType> kTypes = {{"F64", at::kDouble},
                                                                {"F32", at::kFloat},
                                                                {"F16", at::kHalf},
@@ -31,8 +31,12 @@ std::optional<at::ScalarType> dtype_from_name(const std::string& name) {
                                                                {"I8", at::kChar},
                                                                {"U8", at::kByte},
                                                                {"BOOL", at::kBool}};
-  const auto found = kTypes.find(name);
-  if (found == kTypes.end()) return std::nullopt;
+  return kTypes;
+}
+
+std::optional<at::ScalarType> dtype_from_name(const std::string& name) {
+  const auto found = dtypes().find(name);
+  if (found == dtypes().end()) return std::nullopt;
   return found->second;
 }
 
@@ -79,6 +83,13 @@ SafetensorsFile::Entry read_entry(const JsonObject& field, const std::string& wh
 }
 
 }  // namespace
+
+std::string dtype_name(at::ScalarType dtype) {
+  for (const auto& [name, type] : dtypes()) {
+    if (type == dtype) return name;
+  }
+  return at::toString(dtype);
+}
 
 SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : path_(path), file_(path) {
   const std::string name = path.string();

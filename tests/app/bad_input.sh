@@ -214,7 +214,7 @@ settings() {
   generate --height 40
   refusal "height not a multiple" "height" "multiple of 16" "40"
   generate --width 0
-  refusal "width 0" "--width" "1 to 65536" "'0'"
+  refusal "width 0" "--width" "1 to 16384" "'0'"
   generate --steps 0
   refusal "steps 0" "--steps" "1 to 10000" "'0'"
   generate --max-sequence-length 513
@@ -248,7 +248,7 @@ settings() {
   generate --shard-size 1000000000 --height 1024 --width 1024
   refusal "shards too large" "--shard-size" "8.0 GiB" "2730"
   generate --height 65536 --width 65536 --dry-run
-  refusal "a picture larger than a shard" "65536" "8.0 GiB"
+  refusal "a picture too large" "65536" "16384"
   if [[ ! -e /dev/nvidiactl ]]; then
     generate --device cuda
     expected_code=3 refusal "no CUDA device" "--device cuda" "CUDA"

@@ -104,7 +104,7 @@ TEST(Checkpoint, WrongTensorsAreNamed) {
   EXPECT_EQ(
       config_error([&] { weights.whole("ids", {4}, at::kFloat); }),
       file +
-          ": tensor 'ids' must be F32, F16, BF16 or F64, found Long: quantised checkpoints are not read, "
+          ": tensor 'ids' must be F32, F16, BF16 or F64, found I64: quantised checkpoints are not read, "
           "take the original one");
   EXPECT_EQ(config_error([&] { weights.whole("v", {4}, at::kFloat); }),
             folder.path().string() +

@@ -12,6 +12,9 @@
 
 namespace ditmesh {
 
+/// The format's name of a dtype: "F32", "BF16", "I64".
+std::string dtype_name(at::ScalarType dtype);
+
 /// One file. The header is checked whole when it is opened: JSON, dtypes, shapes
 /// against byte counts, offsets inside the file, no overlaps and no holes;
 /// anything else is a ConfigError that names file, tensor and numbers.
