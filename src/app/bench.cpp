@@ -223,9 +223,7 @@ ExitCode run_bench(const Command& command, const ProgramArguments& arguments) {
     const auto built_in = built_in_flux(name);
     return run_on_ranks(built_in ? *built_in : read_flux_folder(name, find_model(name)), options, mpi, log);
   } catch (const std::exception& error) {
-    const auto* ours = dynamic_cast<const Error*>(&error);
-    print_error(command.spec.name, cat("rank ", mpi.rank(), ": ", error.what()));
-    mpi.abort(ours != nullptr ? static_cast<int>(ours->exit_code()) : static_cast<int>(ExitCode::defect));
+    abort_job(mpi, command, error);
   }
 }
 

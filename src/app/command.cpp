@@ -1,6 +1,8 @@
 #include "command.hpp"
 
 #include <iostream>
+
+#include "ditmesh/base/text.hpp"
 #include "ditmesh/logging/logging.hpp"
 
 namespace ditmesh {
@@ -15,6 +17,13 @@ std::vector<CommandSpec> all_command_specs() {
   std::vector<CommandSpec> specs;
   for (const Command& command : all_commands()) specs.push_back(command.spec);
   return specs;
+}
+
+void abort_job(const MpiSession& mpi, const Command& command, const std::exception& error) {
+  const auto* ours = dynamic_cast<const Error*>(&error);
+  print_error(command.spec.name,
+              cat("rank ", mpi.rank(), " on ", MpiSession::host_name(), ": ", error.what()));
+  mpi.abort(static_cast<int>(ours != nullptr ? ours->exit_code() : ExitCode::defect));
 }
 
 std::optional<Options> resolve_options(const Command& command, const std::vector<std::string>& arguments) {

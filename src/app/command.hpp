@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "ditmesh/base/error.hpp"
+#include "ditmesh/comm_mpi/mpi_session.hpp"
 #include "options.hpp"
 
 namespace ditmesh {
@@ -34,5 +35,8 @@ Command export_command();
 /// Resolves the options of a command that runs in one process, says warnings, and handles
 /// --help and --print-config: nothing is returned when there is nothing left to do.
 std::optional<Options> resolve_options(const Command& command, const std::vector<std::string>& arguments);
+
+/// Ends all ranks for an error that only this one knows of, and says which rank it was.
+[[noreturn]] void abort_job(const MpiSession& mpi, const Command& command, const std::exception& error);
 
 }  // namespace ditmesh

@@ -239,11 +239,7 @@ ExitCode run_generate(const Command& command, const ProgramArguments& arguments)
   try {
     return run_job(read_generate_plan(decision.plan), mpi, log);
   } catch (const std::exception& error) {
-    // The others do not know: they are ended, and this rank says why.
-    const auto* ours = dynamic_cast<const Error*>(&error);
-    print_error(command.spec.name,
-                cat("rank ", mpi.rank(), " on ", MpiSession::host_name(), ": ", error.what()));
-    mpi.abort(ours != nullptr ? static_cast<int>(ours->exit_code()) : static_cast<int>(ExitCode::defect));
+    abort_job(mpi, command, error);
   }
 }
 

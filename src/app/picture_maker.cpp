@@ -75,10 +75,14 @@ void PictureMaker::make(const std::vector<WorkUnit>& units,
                         const std::function<void(const WorkUnit&, JournalRecord)>& finished) {
   const std::vector<Chunk> chunks = cut_into_chunks(units);
   for (size_t i = 0; i < chunks.size(); ++i) {
-    std::vector<std::vector<std::string>> ahead;
-    for (size_t j = i; j < std::min(i + kMaxChunksAhead, chunks.size()); ++j)
-      ahead.push_back(prompts(chunks[j]));
-    cache_.prepare(ahead);
+    // Looked ahead only when a window is used up, not for every batch.
+    if (!cache_.holds(prompts(chunks[i]))) {
+      std::vector<std::vector<std::string>> ahead;
+      for (size_t j = i; j < std::min(i + kMaxChunksAhead, chunks.size()); ++j) {
+        ahead.push_back(prompts(chunks[j]));
+      }
+      cache_.prepare(ahead);
+    }
     make_chunk(chunks[i], finished);
   }
 }

@@ -98,9 +98,7 @@ uint64_t PromptEncoder::bytes_per_prompt() const {
 void PromptEncoder::release() { weights_.reset(); }
 
 void PromptCache::prepare(const std::vector<std::vector<std::string>>& groups) {
-  const bool first_is_here = std::all_of(groups.front().begin(), groups.front().end(),
-                                         [&](const std::string& prompt) { return states_.contains(prompt); });
-  if (first_is_here) return;
+  if (holds(groups.front())) return;
 
   const size_t room = std::max<size_t>(1, limit_bytes_ / encoder_.bytes_per_prompt());
   std::unordered_set<std::string> window;
@@ -121,6 +119,11 @@ void PromptCache::prepare(const std::vector<std::vector<std::string>>& groups) {
   std::vector<PromptStates> encoded = encoder_.encode(missing);
   for (size_t i = 0; i < missing.size(); ++i) states_.emplace(missing[i], std::move(encoded[i]));
   if (release_) encoder_.release();
+}
+
+bool PromptCache::holds(const std::vector<std::string>& prompts) const {
+  return std::all_of(prompts.begin(), prompts.end(),
+                     [&](const std::string& prompt) { return states_.contains(prompt); });
 }
 
 const PromptStates& PromptCache::at(const std::string& prompt) const {
