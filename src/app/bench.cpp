@@ -25,49 +25,38 @@ namespace ditmesh {
 namespace {
 
 CommandSpec bench_spec() {
-  return {"bench",
-          "Measures the parts of a model on this rank's device; on several ranks all at once.",
-          "--model NAME|DIR [options]",
-          {},
-          {{"model",
-            OptionKind::text,
-            "NAME|DIR",
-            "",
-            cat("a built-in shape with random weights (", join(built_in_names(), ", "),
-                ") or a diffusers folder"),
-            {},
-            0,
-            0,
-            true},
-           {"height", OptionKind::integer, "PIXELS", "1024", "of the picture", {}, 1, 16384},
-           {"width", OptionKind::integer, "PIXELS", "1024", "of the picture", {}, 1, 16384},
-           {"batch", OptionKind::integer, "N", "1", "pictures at once", {}, 1, 1024},
-           {"max-sequence-length",
-            OptionKind::integer,
-            "N",
-            "",
-            "tokens of the T5 prompt (default 512, schnell 256)",
-            {},
-            1,
-            512},
-           {"repeats", OptionKind::integer, "N", "10", "measurements of each part", {}, 1, 10000},
-           {"warm-ups", OptionKind::integer, "N", "2", "runs before the first measurement", {}, 0, 1000},
-           {"device",
-            OptionKind::choice,
-            "",
-            "auto",
-            "auto takes CUDA where there is one",
-            {"auto", "cpu", "cuda"}},
-           {"dtype",
-            OptionKind::choice,
-            "",
-            "auto",
-            "auto is bf16 on CUDA, fp32 on the CPU",
-            {"auto", "fp32", "bf16", "fp16"}},
-           {"noise-dtype", OptionKind::choice, "", "run", "as in generate", {"run", "fp32"}},
-           {"threads", OptionKind::integer, "N", "", "CPU threads of each rank (default 1)", {}, 1, 1024},
-           {"to", OptionKind::text, "FILE", "",
-            "also write the figures as JSON; a file that is there is left alone"}}};
+  CommandSpec spec = {
+      "bench",
+      "Measures the parts of a model on this rank's device; on several ranks all at once.",
+      "--model NAME|DIR [options]",
+      {},
+      {{"model",
+        OptionKind::text,
+        "NAME|DIR",
+        "",
+        cat("a built-in shape with random weights (", join(built_in_names(), ", "),
+            ") or a diffusers folder"),
+        {},
+        0,
+        0,
+        true},
+       {"height", OptionKind::integer, "PIXELS", "1024", "of the picture", {}, 1, 16384},
+       {"width", OptionKind::integer, "PIXELS", "1024", "of the picture", {}, 1, 16384},
+       {"batch", OptionKind::integer, "N", "1", "pictures at once", {}, 1, 1024},
+       {"max-sequence-length",
+        OptionKind::integer,
+        "N",
+        "",
+        "tokens of the T5 prompt (default 512, schnell 256)",
+        {},
+        1,
+        512},
+       {"repeats", OptionKind::integer, "N", "10", "measurements of each part", {}, 1, 10000},
+       {"warm-ups", OptionKind::integer, "N", "2", "runs before the first measurement", {}, 0, 1000},
+       {"to", OptionKind::text, "FILE", "",
+        "also write the figures as JSON; a file that is there is left alone"}}};
+  for (const OptionSpec& option : device_options()) spec.options.push_back(option);
+  return spec;
 }
 
 struct Timing {
@@ -134,14 +123,7 @@ ExitCode run_on_ranks(const FluxDescription& model, const Options& options, cons
                       const Log& log) {
   const c10::InferenceMode no_gradients;
   const auto world = mpi.world();
-  std::optional<RankDevice> chosen;
-  try {
-    chosen = choose_device(options, mpi, *world, log);
-  } catch (const EnvironmentError& error) {
-    if (mpi.rank() == 0) print_error("bench", error.what());
-    return error.exit_code();
-  }
-  const RankDevice& device = *chosen;
+  const RankDevice device = choose_device(options, mpi, *world, log);
   const auto timings = measure_all(model, options, device);
 
   // Every rank's medians, so that a slow one is seen.
@@ -158,9 +140,8 @@ ExitCode run_on_ranks(const FluxDescription& model, const Options& options, cons
   if (mpi.rank() != 0) return ExitCode::done;
 
   std::cout << model.name << ", " << options.text("height") << "x" << options.text("width") << ", batch "
-            << options.text("batch") << ", " << device.describe() << ", " << mpi.size()
-            << (mpi.size() == 1 ? " rank" : " ranks") << "; ms per call after " << options.text("warm-ups")
-            << " warm-ups\n\n"
+            << options.text("batch") << ", " << device.describe() << ", " << counted(mpi.size(), "rank")
+            << "; ms per call after " << options.text("warm-ups") << " warm-ups\n\n"
             << "rank  part              repeats       min    median       p95       max\n";
   Json ranks = Json::array();
   for (size_t rank = 0; rank < all.size(); ++rank) {
@@ -217,14 +198,12 @@ ExitCode run_bench(const Command& command, const ProgramArguments& arguments) {
   }
   text = mpi.broadcast(text);
   if (text.front() != '{') return static_cast<ExitCode>(*parse_int(text));
-  try {
+  return run_together(mpi, command, [&] {
     const Options options = Options::from_json(Json::parse(text));
     const std::string& name = options.text("model");
     const auto built_in = built_in_flux(name);
     return run_on_ranks(built_in ? *built_in : read_flux_folder(name, find_model(name)), options, mpi, log);
-  } catch (const std::exception& error) {
-    abort_job(mpi, command, error);
-  }
+  });
 }
 
 }  // namespace

@@ -19,11 +19,18 @@ std::vector<CommandSpec> all_command_specs() {
   return specs;
 }
 
-void abort_job(const MpiSession& mpi, const Command& command, const std::exception& error) {
-  const auto* ours = dynamic_cast<const Error*>(&error);
-  print_error(command.spec.name,
-              cat("rank ", mpi.rank(), " on ", MpiSession::host_name(), ": ", error.what()));
-  mpi.abort(static_cast<int>(ours != nullptr ? ours->exit_code() : ExitCode::defect));
+ExitCode run_together(const MpiSession& mpi, const Command& command, const std::function<ExitCode()>& body) {
+  try {
+    return body();
+  } catch (const AgreedError& error) {
+    if (mpi.rank() == 0) print_error(command.spec.name, error.what());
+    return error.exit_code();
+  } catch (const std::exception& error) {
+    const auto* ours = dynamic_cast<const Error*>(&error);
+    print_error(command.spec.name,
+                cat("rank ", mpi.rank(), " on ", MpiSession::host_name(), ": ", error.what()));
+    mpi.abort(static_cast<int>(ours != nullptr ? ours->exit_code() : ExitCode::defect));
+  }
 }
 
 std::optional<Options> resolve_options(const Command& command, const std::vector<std::string>& arguments) {

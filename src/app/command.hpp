@@ -1,6 +1,8 @@
 #pragma once
 // The commands of ditmesh: how each looks on the command line, and what runs it.
 
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,7 +38,8 @@ Command export_command();
 /// --help and --print-config: nothing is returned when there is nothing left to do.
 std::optional<Options> resolve_options(const Command& command, const std::vector<std::string>& arguments);
 
-/// Ends all ranks for an error that only this one knows of, and says which rank it was.
-[[noreturn]] void abort_job(const MpiSession& mpi, const Command& command, const std::exception& error);
+/// Runs `body` on all ranks together. An AgreedError, which all of them throw, is told by rank 0 and every
+/// rank leaves with its code; any other error ends all ranks at once, and says which rank it was.
+ExitCode run_together(const MpiSession& mpi, const Command& command, const std::function<ExitCode()>& body);
 
 }  // namespace ditmesh

@@ -85,7 +85,7 @@ ExitCode run_export(const Command& command, const ProgramArguments& arguments) {
     const ContactSheet sheet = export_contact_sheet(dataset, to);
     if (!sheet.has_captions)
       log.warning("this machine has no fonts: the sheet has no captions; install one (DejaVu, Noto)");
-    log.info(cat(sheet.num_shown, " of ", sheet.num_available, " pictures: ", to));
+    log.info(cat(sheet.num_shown, " of ", counted(sheet.num_available, "picture"), ": ", to));
     return ExitCode::done;
   }
   ExportResult result;
@@ -99,8 +99,8 @@ ExitCode run_export(const Command& command, const ProgramArguments& arguments) {
         log);
     result = export_png(dataset, to, [&](int64_t count) { written = count; });
   }
-  log.info(cat(result.num_written, " pictures written, ", result.num_skipped,
-               " samples without pixels skipped: ", to));
+  log.info(cat(counted(result.num_written, "picture"), " written, ", counted(result.num_skipped, "sample"),
+               " without pixels skipped: ", to));
   return ExitCode::done;
 }
 

@@ -170,23 +170,15 @@ ExitCode run_job(const GeneratePlan& plan, const MpiSession& mpi, const Log& log
   const fs::path output = plan.options.text("output");
   const auto total = static_cast<int64_t>(plan.samples.samples.size());
   const auto world = mpi.world();
-  std::optional<RankDevice> chosen;
-  try {
-    chosen = choose_device(plan.options, mpi, *world, log);
-  } catch (const EnvironmentError& error) {
-    // The same on all ranks: told once.
-    if (mpi.rank() == 0) print_error("generate", error.what());
-    return error.exit_code();
-  }
-  const RankDevice& device = *chosen;
+  const RankDevice device = choose_device(plan.options, mpi, *world, log);
 
   OrderedJson job = describe_job(plan, mpi, device, started);
   if (mpi.rank() == 0) {
     create_folders(output / "shards");
     create_folders(output / "journal");
     write_file_atomically(output / "job.json", job.dump(2) + "\n");
-    log.info(cat(total, " pictures with ", plan.model.name, " on ", mpi.size(),
-                 mpi.size() == 1 ? " rank (" : " ranks (", device.describe(), ")"));
+    log.info(cat(counted(total, "picture"), " with ", plan.model.name, " on ", counted(mpi.size(), "rank"),
+                 " (", device.describe(), ")"));
   }
   world->agree(0);
 
@@ -220,10 +212,11 @@ ExitCode run_job(const GeneratePlan& plan, const MpiSession& mpi, const Log& log
     job["attempts"][0]["finished"] = utc_now();
     job["content_hash"] = index.content_hash;
     write_file_atomically(output / "job.json", job.dump(2) + "\n");
-    log.info(cat(index.counts.done, " pictures in ", human_seconds(since(start)), ": ", output.string()));
+    log.info(cat(counted(index.counts.done, "picture"), " in ", human_seconds(since(start)), ": ",
+                 output.string()));
     if (index.counts.done < total) {
-      log.warning(
-          cat(total - index.counts.done, " samples failed: see 'ditmesh inspect ", output.string(), "'"));
+      log.warning(cat(counted(total - index.counts.done, "sample"), " failed: see 'ditmesh inspect ",
+                      output.string(), "'"));
       exit_code = static_cast<int>(ExitCode::some_failed);
     }
   }
@@ -236,11 +229,7 @@ ExitCode run_generate(const Command& command, const ProgramArguments& arguments)
   const Decision decision = decide(command, arguments, mpi, log);
   if (decision.leave) return static_cast<ExitCode>(decision.exit_code);
   const c10::InferenceMode no_gradients;
-  try {
-    return run_job(read_generate_plan(decision.plan), mpi, log);
-  } catch (const std::exception& error) {
-    abort_job(mpi, command, error);
-  }
+  return run_together(mpi, command, [&] { return run_job(read_generate_plan(decision.plan), mpi, log); });
 }
 
 }  // namespace

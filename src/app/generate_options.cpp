@@ -2,6 +2,8 @@
 
 #include "generate_options.hpp"
 
+#include "rank_device.hpp"
+
 namespace ditmesh {
 
 CommandSpec generate_spec() {
@@ -75,32 +77,6 @@ CommandSpec generate_spec() {
       {"mesh", OptionKind::text, "auto|AXIS=N,…", "auto",
        "the ranks' mesh; this version makes each picture on one rank (data=N)"},
       {"batch", OptionKind::integer, "N", "1", "pictures made together on a GPU", {}, 1, 1024},
-      {"device",
-       OptionKind::choice,
-       "",
-       "auto",
-       "auto takes CUDA where there is one",
-       {"auto", "cpu", "cuda"}},
-      {"dtype",
-       OptionKind::choice,
-       "",
-       "auto",
-       "of weights and activations; auto is bf16 on CUDA, fp32 on the CPU",
-       {"auto", "fp32", "bf16", "fp16"}},
-      {"noise-dtype",
-       OptionKind::choice,
-       "",
-       "run",
-       "the noise is drawn in the run's dtype, as diffusers does, or in fp32",
-       {"run", "fp32"}},
-      {"threads",
-       OptionKind::integer,
-       "N",
-       "",
-       "CPU threads of each rank (default 1); fp32 results on the CPU are the same bits for the same number",
-       {},
-       1,
-       1024},
       {"text-encoder",
        OptionKind::choice,
        "",
@@ -126,6 +102,7 @@ CommandSpec generate_spec() {
       {"save-latents", OptionKind::flag, "", "", "also store the latents (float32)"},
       {"dry-run", OptionKind::flag, "", "", "check everything, say what would be done, write nothing"},
   };
+  for (const OptionSpec& option : device_options()) spec.options.push_back(option);
   return spec;
 }
 

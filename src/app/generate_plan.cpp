@@ -98,7 +98,7 @@ GeneratePlan make_generate_plan(const Options& options, int num_ranks, const Log
   plan.manifest_name = manifest.name;
   plan.manifest_sha256 = manifest.sha256;
   if (manifest.num_blank_lines > 0)
-    log.info(cat(manifest.name, ": ", manifest.num_blank_lines, " blank lines skipped"));
+    log.info(cat(manifest.name, ": ", counted(manifest.num_blank_lines, "blank line"), " skipped"));
   plan.samples = make_samples(manifest, sampling_defaults(options, plan.model));
   if (plan.samples.num_reduced_seeds > 0) {
     log.warning(cat(manifest.name, ": ", plan.samples.num_reduced_seeds,
@@ -181,16 +181,17 @@ GeneratePlan read_generate_plan(const std::string& text) {
 
 std::string GeneratePlan::describe() const {
   std::string text =
-      cat(samples.samples.size(), " pictures from ", manifest_name, " with ", model.name, "\n");
+      cat(counted(work.num_samples(), "picture"), " from ", manifest_name, " with ", model.name, "\n");
   for (const Bucket& bucket : work.buckets) {
-    text += cat("  ", bucket.name(), ": ", bucket.samples.size(), " pictures, ",
-                human_bytes(static_cast<uint64_t>(bucket.samples.size()) * 3 *
-                            static_cast<uint64_t>(bucket.height) * static_cast<uint64_t>(bucket.width)),
-                " of pixels\n");
+    text +=
+        cat("  ", bucket.name(), ": ", counted(static_cast<int64_t>(bucket.samples.size()), "picture"), ", ",
+            human_bytes(static_cast<uint64_t>(bucket.samples.size()) * 3 *
+                        static_cast<uint64_t>(bucket.height) * static_cast<uint64_t>(bucket.width)),
+            " of pixels\n");
   }
-  text += cat("  ", work.shards.size(), " shards, ", work.units.size(), " batches of at most ",
-              options.integer("batch"), "\n  mesh ", mesh.to_string(), ", ", human_bytes(model_bytes),
-              " of weight files\n");
+  text += cat("  ", counted(static_cast<int64_t>(work.shards.size()), "shard"), ", ", work.units.size(),
+              " batches of at most ", options.integer("batch"), "\n  mesh ", mesh.to_string(), ", ",
+              human_bytes(model_bytes), " of weight files\n");
   return text;
 }
 

@@ -60,7 +60,31 @@ std::string RankDevice::model_name() const { return device_.is_cpu() ? cpu_model
 
 std::string RankDevice::describe() const {
   return cat(model_name(), ", ", dtype_name(),
-             device_.is_cpu() ? cat(", ", threads_, threads_ == 1 ? " thread" : " threads") : std::string{});
+             device_.is_cpu() ? cat(", ", counted(threads_, "thread")) : std::string{});
+}
+
+std::vector<OptionSpec> device_options() {
+  const std::string threads =
+      "CPU threads of each rank (default 1); fp32 results on the CPU are the same bits for the same number";
+  return {{"device",
+           OptionKind::choice,
+           "",
+           "auto",
+           "auto takes CUDA where there is one",
+           {"auto", "cpu", "cuda"}},
+          {"dtype",
+           OptionKind::choice,
+           "",
+           "auto",
+           "of weights and activations; auto is bf16 on CUDA, fp32 on the CPU",
+           {"auto", "fp32", "bf16", "fp16"}},
+          {"noise-dtype",
+           OptionKind::choice,
+           "",
+           "run",
+           "the noise is drawn in the run's dtype, as diffusers does, or in fp32",
+           {"run", "fp32"}},
+          {"threads", OptionKind::integer, "N", "", threads, {}, 1, 1024}};
 }
 
 RankDevice choose_device(const Options& options, const MpiSession& mpi, Communicator& world, const Log& log) {
@@ -70,19 +94,20 @@ RankDevice choose_device(const Options& options, const MpiSession& mpi, Communic
   const int most = world.agree(devices);
   const int least = -world.agree(-devices);
   if (choice == "cuda" && least == 0) {
-    throw EnvironmentError("--device cuda: there is a rank that sees no CUDA device",
-                           "check the driver and CUDA_VISIBLE_DEVICES, or use --device cpu");
+    throw AgreedError(ExitCode::environment, "--device cuda: there is a rank that sees no CUDA device",
+                      "check the driver and CUDA_VISIBLE_DEVICES, or use --device cpu");
   }
   if (least == 0 && most > 0) {
-    throw EnvironmentError("--device auto: some ranks see CUDA devices and others do not",
-                           "start all ranks on hosts of one kind, or use --device cpu");
+    throw AgreedError(ExitCode::environment, "--device auto: some ranks see CUDA devices and others do not",
+                      "start all ranks on hosts of one kind, or use --device cpu");
   }
   const bool cuda = devices > 0;
   // Agreed, so that all ranks leave together.
   const int ranks_too_many = world.agree(cuda ? mpi.node_size() - devices : 0);
   if (ranks_too_many > 0) {
-    throw EnvironmentError(cat("a host has ", ranks_too_many, " more ranks than CUDA devices"),
-                           "start one rank for each device of a host");
+    throw AgreedError(ExitCode::environment,
+                      cat("a host has ", ranks_too_many, " more ranks than CUDA devices"),
+                      "start one rank for each device of a host");
   }
   const at::Device device =
       cuda ? at::Device(at::kCUDA, static_cast<at::DeviceIndex>(mpi.node_rank() % devices))

@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <string>
+#include <vector>
 
 #include "ditmesh/base/log.hpp"
 #include "ditmesh/comm/communicator.hpp"
@@ -36,9 +37,12 @@ class RankDevice {
   int threads_;
 };
 
+/// --device, --dtype, --noise-dtype and --threads.
+std::vector<OptionSpec> device_options();
+
 /// Chooses by --device, --dtype, --noise-dtype and --threads, and makes the
 /// device current. All ranks together: they take the same kind of device or
-/// all throw EnvironmentError.
+/// all throw AgreedError.
 RankDevice choose_device(const Options& options, const MpiSession& mpi, Communicator& world, const Log& log);
 
 }  // namespace ditmesh

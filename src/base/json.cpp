@@ -8,6 +8,13 @@
 
 namespace ditmesh {
 
+std::string json_problem(const std::exception& error) {
+  const std::string text = error.what();
+  if (const size_t place = text.find("syntax error"); place != std::string::npos) return text.substr(place);
+  const size_t end_of_name = text.find("] ");
+  return end_of_name == std::string::npos ? text : text.substr(end_of_name + 2);
+}
+
 Json parse_json(std::string_view text, std::string_view name) {
   try {
     return Json::parse(text);
@@ -17,12 +24,9 @@ Json parse_json(std::string_view text, std::string_view name) {
     const std::string_view before = text.substr(0, end);
     const size_t line_begin = before.rfind('\n') + 1;  // npos + 1 = 0
     const auto line = std::count(before.begin(), before.end(), '\n') + 1;
-    std::string reason = error.what();
-    if (const size_t place = reason.find("syntax error"); place != std::string::npos) {
-      reason = reason.substr(place);
-    }
-    throw ConfigError(cat(name, ": line ", line, ", column ", end - line_begin + 1, ": ", reason),
-                      "the file is not valid JSON, fetch or write it again");
+    throw ConfigError(
+        cat(name, ": line ", line, ", column ", end - line_begin + 1, ": ", json_problem(error)),
+        "the file is not valid JSON, fetch or write it again");
   }
 }
 

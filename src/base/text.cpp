@@ -95,6 +95,10 @@ std::string did_you_mean(std::string_view text, const std::vector<std::string>& 
   return candidate ? cat(" (did you mean '", *candidate, "'?)") : std::string{};
 }
 
+std::string counted(int64_t number, std::string_view noun) {
+  return cat(number, ' ', noun, number == 1 ? "" : "s");
+}
+
 std::string human_bytes(uint64_t bytes) {
   constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
   double value = static_cast<double>(bytes);

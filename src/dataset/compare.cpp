@@ -117,6 +117,9 @@ bool Comparison::at_least(double min_psnr_db) const {
 }
 
 Comparison compare_datasets(const Dataset& a, const Dataset& b, size_t num_worst) {
+  // Equal hashes stand for equal pixels, which must be there all the same.
+  a.require_shards();
+  b.require_shards();
   const auto rows_of_a = rows_by_key(a);
   const auto rows_of_b = rows_by_key(b);
   Comparison result;
@@ -178,7 +181,7 @@ OrderedJson to_json(const Comparison& comparison) {
 
 std::string to_text(const Comparison& comparison) {
   std::ostringstream out;
-  out << "compared: " << comparison.num_compared << " samples, " << comparison.num_identical
+  out << "compared: " << counted(comparison.num_compared, "sample") << ", " << comparison.num_identical
       << " identical\n";
   if (comparison.num_compared > comparison.num_identical) {
     out << "max difference: " << comparison.max_abs << " of 255\n";

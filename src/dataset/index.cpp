@@ -214,7 +214,7 @@ IndexResult write_index(const std::filesystem::path& output, const IndexOptions&
   write_preview(file.get(), output, key, prompts, options.preview_pictures);
   file.close(cat("close ", temporary));
   rename_durably(temporary, path);
-  log.info(cat("wrote ", path, ": ", result.counts, " in ", result.num_shards, " shards"));
+  log.info(cat("wrote ", path, ": ", result.counts, " in ", counted(result.num_shards, "shard")));
   return result;
 }
 

@@ -123,9 +123,10 @@ std::string to_text(const Summary& summary) {
   out << "dataset: " << summary.folder.string() << "\n";
   out << "samples: " << summary.counts.total() << " (" << summary.counts << ")\n";
   for (const BucketSummary& bucket : summary.buckets) {
-    out << "  " << bucket.name << ": " << bucket.counts << ", " << bucket.num_shards << " shards\n";
+    out << "  " << bucket.name << ": " << bucket.counts << ", " << counted(bucket.num_shards, "shard")
+        << "\n";
   }
-  out << "files: " << summary.num_shards << " shards, " << human_bytes(summary.size_bytes) << "\n";
+  out << "files: " << counted(summary.num_shards, "shard") << ", " << human_bytes(summary.size_bytes) << "\n";
   if (summary.num_journals > 0) {
     out << "journals: " << summary.num_journals << " (a job is running, or was stopped: start it again)\n";
   }

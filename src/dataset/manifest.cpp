@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <set>
 #include <utility>
 
 #include "csv.hpp"
@@ -150,11 +151,19 @@ std::string cell_of(const OrderedJson& value, const ManifestColumns::Column& col
 
 ManifestRow json_row(const std::string& line, int64_t line_number, const std::string& where,
                      ManifestColumns& columns) {
+  std::set<std::string> keys;
+  const auto refuse_repeated_key = [&](int depth, OrderedJson::parse_event_t event, const OrderedJson& key) {
+    if (event == OrderedJson::parse_event_t::key && depth == 1 && !keys.insert(key).second) {
+      throw ConfigError(cat(where, ": the key '", key.get<std::string>(), "' stands there twice"),
+                        "remove one of them");
+    }
+    return true;
+  };
   OrderedJson object;
   try {
-    object = OrderedJson::parse(line);
+    object = OrderedJson::parse(line, refuse_repeated_key);
   } catch (const OrderedJson::exception& error) {
-    throw ConfigError(cat(where, ": not a JSON object: ", error.what()), "write one object a line");
+    throw ConfigError(cat(where, ": not a JSON object: ", json_problem(error)), "write one object a line");
   }
   if (!object.is_object()) {
     throw ConfigError(cat(where, ": a JSON object is needed, found ", object.type_name()),

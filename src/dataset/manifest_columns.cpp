@@ -58,7 +58,7 @@ class CellParser {
 
   std::optional<int32_t> whole(int64_t max) const {
     if (cell_.empty()) return std::nullopt;
-    const auto value = parse_int(cell_);
+    const auto value = parse_int(without_zero_fraction(cell_));
     if (!value || *value < 1 || *value > max) fail(cat("a whole number from 1 to ", max, " is needed"));
     return static_cast<int32_t>(*value);
   }
@@ -72,12 +72,19 @@ class CellParser {
 
   std::optional<uint64_t> seed() const {
     if (cell_.empty()) return std::nullopt;
-    const auto value = parse_uint(cell_);
+    const auto value = parse_uint(without_zero_fraction(cell_));
     if (!value) fail("a whole number from 0 to 2^64-1 is needed");
     return value;
   }
 
  private:
+  // "512.0" is 512: what pandas makes of whole numbers in a column with empty cells.
+  static std::string_view without_zero_fraction(std::string_view cell) {
+    const size_t point = cell.find('.');
+    if (point == 0 || point == std::string_view::npos || point + 1 == cell.size()) return cell;
+    return cell.find_first_not_of('0', point + 1) == std::string_view::npos ? cell.substr(0, point) : cell;
+  }
+
   [[noreturn]] void fail(const std::string& rule) const {
     throw ConfigError(
         cat(manifest_, ": line ", line_, ", column '", column_, "': ", rule, ", found '", cell_, "'"),

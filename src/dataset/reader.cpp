@@ -1,5 +1,6 @@
 #include "ditmesh/dataset/reader.hpp"
 
+#include <set>
 #include <utility>
 
 #include "ditmesh/base/error.hpp"
@@ -57,6 +58,18 @@ StatusCounts Dataset::counts() const {
   StatusCounts counts;
   for (const DatasetRow& row : rows_) counts.add(row.status);
   return counts;
+}
+
+void Dataset::require_shards() const {
+  std::set<std::string_view> seen;
+  for (const DatasetRow& row : rows_) {
+    if (row.status != SampleStatus::done || !seen.insert(row.shard).second) continue;
+    const std::filesystem::path path = folder_ / "shards" / (row.shard + ".h5");
+    if (!std::filesystem::exists(path)) {
+      throw EnvironmentError(cat("the index names the shard ", path, ", which is not there"),
+                             "bring the shard back, or run ditmesh generate again with the job's settings");
+    }
+  }
 }
 
 Dataset::OpenShard& Dataset::open_shard(const DatasetRow& row) const {

@@ -117,6 +117,17 @@ TEST(Manifest, TakesNumbersAndTextsFromJsonAlike) {
   EXPECT_THAT(manifest.rows, ElementsAre(expected));
 }
 
+// What pandas makes of whole numbers in a column that has empty cells.
+TEST(Manifest, TakesWholeNumbersWithAZeroFraction) {
+  const TemporaryFolder folder;
+  const Manifest manifest =
+      read_manifest(folder.write("a.csv", "prompt,height,steps,seed\na,512.0,28.00,4294967295.0\nb,,,\n"));
+  EXPECT_EQ(manifest.rows[0].height, 512);
+  EXPECT_EQ(manifest.rows[0].steps, 28);
+  EXPECT_EQ(manifest.rows[0].seed, 4294967295U);
+  EXPECT_FALSE(manifest.rows[1].height);
+}
+
 TEST(Manifest, CarriesFurtherColumnsAsTexts) {
   const TemporaryFolder folder;
   const Manifest manifest =
@@ -273,8 +284,12 @@ INSTANTIATE_TEST_SUITE_P(
                 {"line 1, column 'seed'", "0 to 2^64-1"}},
         BadCase{"fractional_seed",
                 "a.jsonl",
-                "{\"prompt\":\"a\",\"seed\":1.0}\n",
-                {"column 'seed'", "found '1.0'"}},
+                "{\"prompt\":\"a\",\"seed\":1.5}\n",
+                {"column 'seed'", "found '1.5'"}},
+        BadCase{"repeated_key",
+                "a.jsonl",
+                "{\"prompt\":\"a\",\"seed\":1,\"seed\":2}\n",
+                {"line 1", "the key 'seed' stands there twice"}},
         BadCase{"zero_height",
                 "a.csv",
                 "prompt,height\na,0\n",

@@ -22,8 +22,8 @@ class FluxGolden : public ::testing::TestWithParam<std::string> {
  protected:
   FluxGolden() : golden(GetParam()), wide(golden.dtype() == at::kFloat), groups(alone, Mesh()) {}
 
-  // fp32 equals diffusers; a 16-bit step is good to two per cent.
-  double tolerance() const { return wide ? 1e-4 : 2e-2; }
+  // fp32 equals diffusers (on a GPU two libraries' sums differ more); a 16-bit step is good to two per cent.
+  double tolerance() const { return !wide ? 2e-2 : golden.options().device().is_cpu() ? 1e-4 : 1e-3; }
 
   FluxPipeline pipeline() { return FluxPipeline(golden.model(), golden.options(), golden.dtype(), groups); }
 
@@ -73,7 +73,7 @@ TEST_P(FluxGolden, SigmasAndTimesteps) {
 TEST_P(FluxGolden, Noise) {
   auto pipe = pipeline();
   const at::Tensor packed = pipe.noise(golden.requests(), golden.shape());
-  EXPECT_TRUE(packed.transpose(0, 1).equal(golden.tensor("latents_initial")));
+  EXPECT_TRUE(packed.cpu().transpose(0, 1).equal(golden.tensor("latents_initial")));
 }
 
 // The transformer alone, on the inputs that diffusers gave to its own.
@@ -81,8 +81,8 @@ TEST_P(FluxGolden, OneStep) {
   auto pipe = pipeline();
   auto requests = golden.requests();
   for (size_t i = 0; i < requests.size(); ++i) {
-    requests[i].prompt.text = golden.tensor("t5_embedding")[static_cast<int64_t>(i)];
-    requests[i].prompt.pooled = golden.tensor("pooled")[static_cast<int64_t>(i)];
+    requests[i].prompt.text = golden.tensor("t5_embedding")[static_cast<int64_t>(i)].to(golden.options());
+    requests[i].prompt.pooled = golden.tensor("pooled")[static_cast<int64_t>(i)].to(golden.options());
   }
   InFlight batch = pipe.start(requests, golden.shape());
   DiffusionTransformer& model = pipe.transformer();
@@ -102,7 +102,7 @@ TEST_P(FluxGolden, LatentsAndPixels) {
   const at::Tensor pixels = golden.tensor("pixels");
   for (const bool finite : pictures.finite) EXPECT_TRUE(finite);
   if (wide) {
-    EXPECT_LE(relative(pictures.latents, golden.tensor("latents")), 1e-4);
+    EXPECT_LE(relative(pictures.latents, golden.tensor("latents")), tolerance());
     EXPECT_LE((pictures.pixels.to(at::kInt) - pixels.to(at::kInt)).abs().max().item<int>(), 1);
   }
   EXPECT_GE(psnr(pictures.pixels, pixels), 35.0);

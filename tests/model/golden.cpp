@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "ditmesh/kernels/device.hpp"
+
 namespace ditmesh::testing {
 
 namespace fs = std::filesystem;
@@ -13,6 +15,14 @@ namespace fs = std::filesystem;
 fs::path golden_folder() {
   const char* other = std::getenv("DITMESH_TEST_GOLDEN");
   return other != nullptr ? fs::path(other) : fs::path(DITMESH_SOURCE_DIR) / "tests" / "golden";
+}
+
+at::Device golden_device() {
+  const char* name = std::getenv("DITMESH_TEST_DEVICE");
+  const at::Device device =
+      std::string_view(name != nullptr ? name : "cpu") == "cuda" ? at::Device(at::kCUDA, 0) : at::kCPU;
+  use_device(device, 1);
+  return device;
 }
 
 std::vector<std::string> golden_cases() {
@@ -25,13 +35,14 @@ std::vector<std::string> golden_cases() {
 }
 
 double relative(const at::Tensor& a, const at::Tensor& b) {
-  const at::Tensor wide_a = a.to(at::kDouble);
-  const at::Tensor wide_b = b.to(at::kDouble);
+  const at::Tensor wide_a = a.to(at::kCPU, at::kDouble);
+  const at::Tensor wide_b = b.to(at::kCPU, at::kDouble);
   return (wide_a - wide_b).abs().max().item<double>() / wide_b.abs().max().item<double>();
 }
 
 double psnr(const at::Tensor& a, const at::Tensor& b) {
-  const double error = (a.to(at::kDouble) - b.to(at::kDouble)).square().mean().item<double>();
+  const double error =
+      (a.to(at::kCPU, at::kDouble) - b.to(at::kCPU, at::kDouble)).square().mean().item<double>();
   return error == 0 ? 1e9 : 10 * std::log10(255.0 * 255.0 / error);
 }
 

@@ -15,10 +15,13 @@ namespace ditmesh::testing {
 /// tests/golden, or the folder in DITMESH_TEST_GOLDEN (goldens of other models).
 std::filesystem::path golden_folder();
 
+/// The CPU, or the device in DITMESH_TEST_DEVICE (cuda); goldens made on that device are its reference.
+at::Device golden_device();
+
 /// The names of all cases there.
 std::vector<std::string> golden_cases();
 
-/// max|a − b| / max|b|.
+/// max|a − b| / max|b|; the tensors may be on any device.
 double relative(const at::Tensor& a, const at::Tensor& b);
 
 /// Peak signal-to-noise ratio of two uint8 pictures, in dB.
@@ -42,7 +45,7 @@ class Golden {
   std::vector<Sample> samples() const;
 
   at::ScalarType dtype() const;
-  at::TensorOptions options() const { return at::TensorOptions(dtype()); }
+  at::TensorOptions options() const { return at::TensorOptions(dtype()).device(golden_device()); }
   int64_t max_sequence_length() const { return settings_.get<int64_t>("max_sequence_length"); }
   BatchShape shape() const;
   /// Requests for the samples; prompts encoded by us.

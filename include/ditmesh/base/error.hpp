@@ -44,6 +44,13 @@ class EnvironmentError : public Error {
       : Error(ExitCode::environment, rule, remedy) {}
 };
 
+/// An error that all ranks of a job find together, after they agreed: it is told once.
+class AgreedError : public Error {
+ public:
+  AgreedError(ExitCode code, const std::string& rule, const std::string& remedy = {})
+      : Error(code, rule, remedy) {}
+};
+
 /// A peer or a communication call failed; the rule names call, rank and peer.
 class CommError : public Error {
  public:

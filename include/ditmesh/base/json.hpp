@@ -13,6 +13,9 @@ using Json = nlohmann::json;
 /// Keeps the order of insertion: for files that people read.
 using OrderedJson = nlohmann::ordered_json;
 
+/// What nlohmann-json says, without its own names and counts.
+std::string json_problem(const std::exception& error);
+
 /// Parses `text`; a syntax error is a ConfigError "NAME: line L, column C: …".
 Json parse_json(std::string_view text, std::string_view name);
 Json read_json_file(const std::filesystem::path& path);

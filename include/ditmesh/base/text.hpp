@@ -55,6 +55,9 @@ std::optional<std::string> nearest(std::string_view text, const std::vector<std:
 /// " (did you mean 'x'?)" for the nearest candidate, or "".
 std::string did_you_mean(std::string_view text, const std::vector<std::string>& candidates);
 
+/// counted(1, "shard") → "1 shard", counted(3, "shard") → "3 shards".
+std::string counted(int64_t number, std::string_view noun);
+
 /// 1536 → "1.5 KiB".
 std::string human_bytes(uint64_t bytes);
 

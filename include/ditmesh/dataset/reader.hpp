@@ -46,6 +46,9 @@ class Dataset {
   const std::string& content_hash() const { return content_hash_; }
   StatusCounts counts() const;
 
+  /// Throws EnvironmentError if a shard that holds a picture is not there.
+  void require_shards() const;
+
   /// Throws EnvironmentError if the shard is missing or damaged, ConfigError
   /// if the sample has no pixels.
   Image pixels(int64_t i) const;
