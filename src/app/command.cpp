@@ -9,7 +9,8 @@ namespace ditmesh {
 
 const std::vector<Command>& all_commands() {
   static const std::vector<Command> kCommands = {generate_command(), inspect_command(), verify_command(),
-                                                 compare_command(),  export_command(),  bench_command()};
+                                                 index_command(),    compare_command(), export_command(),
+                                                 bench_command()};
   return kCommands;
 }
 
@@ -19,6 +20,13 @@ std::vector<CommandSpec> all_command_specs() {
   return specs;
 }
 
+void abort_job(const MpiSession& mpi, const Command& command, const std::exception& error) {
+  const auto* ours = dynamic_cast<const Error*>(&error);
+  print_error(command.spec.name,
+              cat("rank ", mpi.rank(), " on ", MpiSession::host_name(), ": ", error.what()));
+  mpi.abort(static_cast<int>(ours != nullptr ? ours->exit_code() : ExitCode::defect));
+}
+
 ExitCode run_together(const MpiSession& mpi, const Command& command, const std::function<ExitCode()>& body) {
   try {
     return body();
@@ -26,10 +34,7 @@ ExitCode run_together(const MpiSession& mpi, const Command& command, const std::
     if (mpi.rank() == 0) print_error(command.spec.name, error.what());
     return error.exit_code();
   } catch (const std::exception& error) {
-    const auto* ours = dynamic_cast<const Error*>(&error);
-    print_error(command.spec.name,
-                cat("rank ", mpi.rank(), " on ", MpiSession::host_name(), ": ", error.what()));
-    mpi.abort(static_cast<int>(ours != nullptr ? ours->exit_code() : ExitCode::defect));
+    abort_job(mpi, command, error);
   }
 }
 

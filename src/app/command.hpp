@@ -31,12 +31,16 @@ Command generate_command();
 Command bench_command();
 Command inspect_command();
 Command verify_command();
+Command index_command();
 Command compare_command();
 Command export_command();
 
 /// Resolves the options of a command that runs in one process, says warnings, and handles
 /// --help and --print-config: nothing is returned when there is nothing left to do.
 std::optional<Options> resolve_options(const Command& command, const std::vector<std::string>& arguments);
+
+/// Ends all ranks for an error that only this one knows of, and says which rank it was.
+[[noreturn]] void abort_job(const MpiSession& mpi, const Command& command, const std::exception& error);
 
 /// Runs `body` on all ranks together. An AgreedError, which all of them throw, is told by rank 0 and every
 /// rank leaves with its code; any other error ends all ranks at once, and says which rank it was.

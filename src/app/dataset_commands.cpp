@@ -1,5 +1,6 @@
 // inspect, verify, compare, export: what is done with a finished dataset.
 
+#include <algorithm>
 #include <atomic>
 #include <iostream>
 #include <limits>
@@ -8,10 +9,15 @@
 #include "ditmesh/base/text.hpp"
 #include "ditmesh/dataset/compare.hpp"
 #include "ditmesh/dataset/export.hpp"
+#include "ditmesh/dataset/index.hpp"
 #include "ditmesh/dataset/inspect.hpp"
+#include "ditmesh/dataset/job_record.hpp"
 #include "ditmesh/dataset/png.hpp"
+#include "ditmesh/dataset/unfinished.hpp"
+#include "ditmesh/dataset/verify.hpp"
 #include "ditmesh/logging/logging.hpp"
 #include "progress.hpp"
+#include "shared_folder.hpp"
 
 namespace ditmesh {
 
@@ -22,34 +28,124 @@ const OptionSpec kJson = {"json", OptionKind::flag, "", "", "print JSON"};
 ExitCode run_inspect(const Command& command, const ProgramArguments& arguments) {
   const auto options = resolve_options(command, arguments.after_command);
   if (!options) return ExitCode::done;
-  const Summary summary = inspect_dataset(Dataset(options->text("OUTPUT")));
-  if (options->flag("json")) {
-    std::cout << to_json(summary).dump(2) << "\n";
+  const std::string& output = options->text("OUTPUT");
+  const bool as_json = options->flag("json");
+  if (is_unfinished(output)) {
+    const Unfinished unfinished = inspect_unfinished(output);
+    std::cout << (as_json ? to_json(unfinished).dump(2) + "\n" : to_text(unfinished));
   } else {
-    std::cout << to_text(summary);
+    const Summary summary = inspect_dataset(Dataset(output));
+    std::cout << (as_json ? to_json(summary).dump(2) + "\n" : to_text(summary));
   }
   return ExitCode::done;
 }
 
-ExitCode run_verify(const Command& command, const ProgramArguments& arguments) {
-  const auto options = resolve_options(command, arguments.after_command);
-  if (!options) return ExitCode::done;
-  const VerifyReport report = verify_dataset(Dataset(options->text("OUTPUT")));
-  if (options->flag("json")) {
-    std::cout << OrderedJson{{"ok", report.ok()},
-                             {"problems", report.problems},
-                             {"done", report.counts.done},
-                             {"failed", report.counts.failed},
-                             {"missing", report.counts.missing},
-                             {"content_hash", report.content_hash}}
-                     .dump(2)
-              << "\n";
-  } else {
-    for (const std::string& problem : report.problems) std::cout << problem << "\n";
-    std::cout << report.counts << "; "
-              << (report.ok() ? "every picture is what it was" : "NOT as it was written") << "\n";
+// Every rank looks at its share of the shards.
+VerifyReport verify_on_all_ranks(const std::string& output, const MpiSession& mpi) {
+  VerifyReport own;
+  {
+    std::atomic<int64_t> num_hashed{0};
+    std::optional<ProgressDisplay> display;
+    if (mpi.rank() == 0) {
+      const int64_t share = Dataset(output).counts().done / mpi.size();
+      display.emplace(
+          share,
+          [&] {
+            return ProgressCounts{num_hashed, 0};
+          },
+          make_log());
+    }
+    own = verify_shards(output, mpi.rank(), mpi.size(), [&](int64_t count) { num_hashed = count; });
   }
-  return report.ok() ? ExitCode::done : ExitCode::environment;
+  std::vector<VerifyReport> reports;
+  for (const std::string& text : mpi.all_gather(own.to_text()))
+    reports.push_back(VerifyReport::from_text(text));
+  return mpi.rank() == 0 ? merge_reports(verify_folder(output), reports) : own;
+}
+
+ExitCode run_verify(const Command& command, const ProgramArguments& arguments) {
+  const MpiSession mpi(arguments.argc, arguments.argv);
+  std::optional<Options> options;
+  return run_together(mpi, command, [&] {
+    std::string output;
+    share_error(mpi, [&] {
+      options = resolve_options(command, arguments.after_command);
+      if (options) {
+        output = options->text("OUTPUT");
+        const Dataset checked(output);
+      }
+    });
+    output = mpi.broadcast(output);
+    if (output.empty()) return ExitCode::done;
+    const VerifyReport report = verify_on_all_ranks(output, mpi);
+    int exit_code = 0;
+    if (mpi.rank() == 0) {
+      if (options->flag("json")) {
+        std::cout << to_json(report).dump(2) << "\n";
+      } else {
+        for (const std::string& problem : report.problems()) std::cout << problem << "\n";
+        std::cout << report.counts << "; "
+                  << (report.ok() ? "every picture is what it was" : "NOT as it was written") << "\n";
+      }
+      exit_code = static_cast<int>(report.ok() ? ExitCode::done : ExitCode::environment);
+    }
+    return static_cast<ExitCode>(*parse_int(mpi.broadcast(cat(exit_code))));
+  });
+}
+
+// Shards that the job files name and that are not there.
+std::vector<std::string> missing_shards(const std::string& output) {
+  const auto there = shard_names(output);
+  std::vector<std::string> missing;
+  for (const JobRecord& record : read_job_records(output)) {
+    for (const RecordedShard& shard : record.shards) {
+      if (!std::binary_search(there.begin(), there.end(), shard.name)) missing.push_back(shard.name);
+    }
+  }
+  return missing;
+}
+
+ExitCode run_index(const Command& command, const ProgramArguments& arguments) {
+  const MpiSession mpi(arguments.argc, arguments.argv);
+  return run_together(mpi, command, [&] {
+    std::optional<Options> options;
+    std::string output;
+    std::vector<std::string> missing;
+    share_error(mpi, [&] {
+      options = resolve_options(command, arguments.after_command);
+      if (!options) return;
+      output = options->text("OUTPUT");
+      missing = missing_shards(output);
+    });
+    output = mpi.broadcast(output);
+    if (output.empty()) return ExitCode::done;
+    const auto scanned = mpi.all_gather(pack_shards(scan_shards(output, mpi.rank(), mpi.size())));
+    share_error(mpi, [&] {
+      std::vector<ScannedShard> shards;
+      for (const std::string& bytes : scanned) {
+        for (ScannedShard& shard : unpack_shards(bytes)) shards.push_back(std::move(shard));
+      }
+      const IndexResult index = write_index_of(output, std::move(shards));
+      if (options->flag("json")) {
+        std::cout << OrderedJson{{"content_hash", index.content_hash}, {"done", index.counts.done},
+                                 {"failed", index.counts.failed},      {"missing", index.counts.missing},
+                                 {"num_shards", index.num_shards},     {"missing_shards", missing}}
+                         .dump(2)
+                  << "\n";
+      } else {
+        std::cout << output << "/dataset.h5: " << index.counts << " in " << counted(index.num_shards, "shard")
+                  << "\ncontent hash: " << index.content_hash << "\n";
+      }
+      if (!missing.empty()) {
+        const auto more = static_cast<int64_t>(missing.size()) - 1;
+        make_log().warning(cat("not there yet: ", missing.front(),
+                               more > 0 ? cat(" and ", counted(more, "more shard")) : std::string(),
+                               "; run the parts that make them, and this again"));
+      }
+    });
+    return static_cast<ExitCode>(*parse_int(
+        mpi.broadcast(cat(static_cast<int>(missing.empty() ? ExitCode::done : ExitCode::some_failed)))));
+  });
 }
 
 ExitCode run_compare(const Command& command, const ProgramArguments& arguments) {
@@ -112,11 +208,22 @@ Command inspect_command() {
 
 Command verify_command() {
   return {{"verify",
-           "Reads every picture of a dataset and checks it against its hash.",
+           "Checks every picture against its hash, and index, shards and job.json against each other; mpirun "
+           "shares it out.",
            "OUTPUT [--json]",
            {"OUTPUT"},
            {kJson}},
           run_verify};
+}
+
+Command index_command() {
+  return {
+      {"index",
+       "Makes dataset.h5 again from the shards, and joins parts; exit code 10 if a part is not there yet.",
+       "OUTPUT [--json]",
+       {"OUTPUT"},
+       {kJson}},
+      run_index};
 }
 
 Command compare_command() {

@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
+#include <numeric>
 
+#include "ditmesh/base/error.hpp"
+#include "ditmesh/base/text.hpp"
 #include "ditmesh/kernels/device.hpp"
 
 namespace ditmesh {
@@ -11,8 +15,20 @@ namespace ditmesh {
 namespace {
 
 constexpr int kEncoderBatch = 8;  // prompts a GPU encodes at once
-constexpr size_t kMaxChunksAhead = 4096;
-constexpr uint64_t kMiB = uint64_t{1} << 20;
+
+using Clock = std::chrono::steady_clock;
+
+double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+// DITMESH_TEST_FAIL=encode:TEXT, nan:TEXT or nan-once:TEXT makes samples fail whose prompt holds TEXT.
+bool is_test_failure(const std::string& kind, const Sample& sample) {
+  static const std::string kSetting = [] {
+    const char* value = std::getenv("DITMESH_TEST_FAIL");
+    return std::string(value != nullptr ? value : "");
+  }();
+  return kSetting.starts_with(kind + ":") &&
+         sample.prompt.find(kSetting.substr(kind.size() + 1)) != std::string::npos;
+}
 
 Image to_image(const at::Tensor& pixels) {
   Image image(static_cast<int32_t>(pixels.size(0)), static_cast<int32_t>(pixels.size(1)));
@@ -32,102 +48,147 @@ Latents to_latents(const at::Tensor& values) {
 
 }  // namespace
 
-PictureMaker::PictureMaker(const GeneratePlan& plan, const RankDevice& device, Log log)
-    : plan_(plan),
+PictureMaker::PictureMaker(const PictureSettings& settings, const SampleSource& samples,
+                           const RankDevice& device, OnStep on_step, Log log)
+    : settings_(settings),
+      samples_(samples),
       device_(device),
+      on_step_(std::move(on_step)),
+      loading_since_(Clock::now()),
       groups_(alone_, Mesh()),
-      pipeline_(plan.model, device.options(), device.noise_dtype(), groups_),
-      encoder_(plan.model, device.options(), plan.max_sequence_length,
+      pipeline_(settings.model, device.options(), device.noise_dtype(), groups_),
+      encoder_(settings.model, device.options(), settings.max_sequence_length,
                static_cast<int>(device.batch(kEncoderBatch)), std::move(log)),
-      cache_(encoder_, static_cast<uint64_t>(plan.options.integer("prompt-cache")) * kMiB,
-             plan.options.text("text-encoder") == "release") {}
-
-const Sample& PictureMaker::sample(const WorkUnit& unit, int64_t position) const {
-  return plan_.samples.samples[static_cast<size_t>(plan_.work.sample_at(unit.shard, position))];
+      cache_(encoder_, settings.prompt_cache_bytes, settings.release_text_encoders) {
+  seconds_.load = since(loading_since_);
 }
 
-std::vector<PictureMaker::Chunk> PictureMaker::cut_into_chunks(const std::vector<WorkUnit>& units) const {
-  const int64_t size = device_.batch(plan_.options.integer("batch"));
-  std::vector<Chunk> chunks;
-  for (const WorkUnit& unit : units) {
-    for (int64_t begin = unit.begin; begin < unit.end; begin += size) {
-      Chunk chunk{unit, {}};
-      for (int64_t position = begin; position < std::min(begin + size, unit.end); ++position) {
-        chunk.positions.push_back(position);
-      }
-      chunks.push_back(std::move(chunk));
-    }
-  }
-  return chunks;
-}
-
-std::vector<std::string> PictureMaker::prompts(const Chunk& chunk) const {
-  std::vector<std::string> texts;
-  for (const int64_t position : chunk.positions) {
-    const Sample& one = sample(chunk.unit, position);
-    texts.push_back(one.prompt);
-    if (one.uses_true_cfg()) texts.push_back(one.negative_prompt);
-  }
+std::vector<std::string> PictureMaker::prompts(const Sample& sample) {
+  std::vector<std::string> texts = {sample.prompt};
+  if (sample.uses_true_cfg()) texts.push_back(sample.negative_prompt);
   return texts;
 }
 
-void PictureMaker::make(const std::vector<WorkUnit>& units,
-                        const std::function<void(const WorkUnit&, JournalRecord)>& finished) {
-  const std::vector<Chunk> chunks = cut_into_chunks(units);
-  for (size_t i = 0; i < chunks.size(); ++i) {
-    // Looked ahead only when a window is used up, not for every batch.
-    if (!cache_.holds(prompts(chunks[i]))) {
-      std::vector<std::vector<std::string>> ahead;
-      for (size_t j = i; j < std::min(i + kMaxChunksAhead, chunks.size()); ++j) {
-        ahead.push_back(prompts(chunks[j]));
-      }
-      cache_.prepare(ahead);
-    }
-    make_chunk(chunks[i], finished);
+// Encodes the prompts of the order, and of what comes after it as far as there is room.
+std::vector<PictureMaker::Failure> PictureMaker::encode(const WorkOrder& order,
+                                                        const std::vector<Sample>& samples) {
+  std::vector<std::vector<std::string>> groups(1);
+  std::vector<Failure> failures;
+  for (const Sample& sample : samples) {
+    for (std::string& text : prompts(sample)) groups.front().push_back(std::move(text));
   }
+  try {
+    for (const Sample& sample : samples) {
+      if (is_test_failure("encode", sample)) throw InternalError("DITMESH_TEST_FAIL");
+    }
+    // Looked ahead only when a window is used up, not for every batch.
+    if (!cache_.holds(groups.front())) {
+      for (const int64_t next : order.ahead) groups.push_back(prompts(samples_.sample(next)));
+      cache_.prepare(groups);
+    }
+  } catch (const std::exception&) {
+    // One of them is bad: which?
+    for (size_t i = 0; i < samples.size(); ++i) {
+      try {
+        if (is_test_failure("encode", samples[i])) throw InternalError("DITMESH_TEST_FAIL");
+        cache_.add(prompts(samples[i]));
+      } catch (const std::exception& error) {
+        failures.push_back({i, cat("the prompt cannot be encoded: ", error.what())});
+      }
+    }
+  }
+  return failures;
 }
 
-void PictureMaker::make_chunk(const Chunk& chunk,
-                              const std::function<void(const WorkUnit&, JournalRecord)>& finished) {
-  const auto start = std::chrono::steady_clock::now();
-  const Sample& first = sample(chunk.unit, chunk.positions.front());
+// The pictures of samples[which]; nothing if the batch is dropped.
+std::optional<Pictures> PictureMaker::run(const std::vector<Sample>& samples,
+                                          const std::vector<size_t>& which) {
+  const Sample& first = samples[which.front()];
   const BatchShape shape{first.height, first.width, first.steps, first.uses_true_cfg()};
   std::vector<PictureRequest> requests;
-  for (const int64_t position : chunk.positions) {
-    const Sample& one = sample(chunk.unit, position);
+  for (const size_t i : which) {
     PictureRequest request;
-    request.prompt = cache_.at(one.prompt);
-    if (shape.true_cfg) request.negative = cache_.at(one.negative_prompt);
-    request.seed = static_cast<uint64_t>(one.seed);
-    request.guidance = one.guidance;
-    request.true_cfg = one.true_cfg;
+    request.prompt = cache_.at(samples[i].prompt);
+    if (shape.true_cfg) request.negative = cache_.at(samples[i].negative_prompt);
+    request.seed = static_cast<uint64_t>(samples[i].seed);
+    request.guidance = samples[i].guidance;
+    request.true_cfg = samples[i].true_cfg;
     requests.push_back(std::move(request));
   }
   // Kernels always see the full batch: a short one is filled up with repeats.
-  requests.resize(static_cast<size_t>(device_.batch(plan_.options.integer("batch"))), requests.back());
+  requests.resize(static_cast<size_t>(device_.batch(settings_.batch)), requests.back());
 
+  auto start = Clock::now();
   InFlight batch = pipeline_.start(requests, shape);
-  while (!batch.finished()) pipeline_.advance(batch);
-  const Pictures pictures = pipeline_.finish(batch, shape);
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-
-  for (size_t i = 0; i < chunk.positions.size(); ++i) {
-    const auto index = static_cast<int64_t>(i);
-    const Sample& one = sample(chunk.unit, chunk.positions[i]);
-    JournalRecord record;
-    record.row = one.row;
-    record.copy = one.copy;
-    record.position = chunk.positions[i];
-    record.device_seconds = static_cast<float>(seconds / static_cast<double>(chunk.positions.size()));
-    if (pictures.finite[i]) {
-      record.image = to_image(pictures.pixels[index]);
-      if (plan_.options.flag("save-latents")) record.latents = to_latents(pictures.latents[index]);
-    } else {
-      record.status = SampleStatus::failed;
-      record.error = "the model gave values that are not finite (NaN or infinity)";
-    }
-    finished(chunk.unit, std::move(record));
+  for (int step = 0; !batch.finished(); ++step) {
+    if (!on_step_("denoising step", step + 1, shape.steps)) return std::nullopt;
+    pipeline_.advance(batch);
   }
+  synchronize(device_.options().device());
+  seconds_.denoise += since(start);
+  start = Clock::now();
+  on_step_("decoding", 0, 0);
+  Pictures pictures = pipeline_.finish(batch, shape);
+  seconds_.decode += since(start);
+  return pictures;
+}
+
+std::optional<MadeBatch> PictureMaker::make(const WorkOrder& order) {
+  const auto start = Clock::now();
+  std::vector<Sample> samples;
+  for (const int64_t index : order.samples) samples.push_back(samples_.sample(index));
+  on_step_("encoding prompts", 0, 0);
+  std::vector<Failure> failures = encode(order, samples);
+  seconds_.encode += since(start);
+
+  // On the CPU pictures are made one by one: there a batch is not faster, and results do not depend on it.
+  const auto at_once = static_cast<size_t>(device_.batch(settings_.batch));
+  std::vector<size_t> good;
+  for (size_t i = 0; i < samples.size(); ++i) {
+    const bool is_bad = std::any_of(failures.begin(), failures.end(),
+                                    [&](const Failure& failure) { return failure.index == i; });
+    if (!is_bad) good.push_back(i);
+  }
+  std::vector<JournalRecord> records(samples.size());
+  for (size_t begin = 0; begin < good.size(); begin += at_once) {
+    const std::vector<size_t> which(
+        good.begin() + static_cast<std::ptrdiff_t>(begin),
+        good.begin() + static_cast<std::ptrdiff_t>(std::min(begin + at_once, good.size())));
+    const auto pictures = run(samples, which);
+    if (!pictures) return std::nullopt;
+    for (size_t i = 0; i < which.size(); ++i) {
+      const bool is_bad = is_test_failure("nan", samples[which[i]]) ||
+                          (!order.is_retry && is_test_failure("nan-once", samples[which[i]]));
+      if (!pictures->finite[i] || is_bad) {
+        failures.push_back({which[i], "the model gave values that are not finite (NaN or infinity)"});
+        continue;
+      }
+      JournalRecord& record = records[which[i]];
+      record.image = to_image(pictures->pixels[static_cast<int64_t>(i)]);
+      if (settings_.save_latents) record.latents = to_latents(pictures->latents[static_cast<int64_t>(i)]);
+    }
+  }
+
+  MadeBatch made;
+  made.result.unit = order.unit;
+  made.result.outcomes.assign(samples.size(), WorkResult::Outcome::done);
+  made.result.seconds = since(start);
+  for (const Failure& failure : failures) {
+    made.result.outcomes[failure.index] =
+        order.is_retry ? WorkResult::Outcome::failed : WorkResult::Outcome::failed_once;
+    records[failure.index].status = SampleStatus::failed;
+    records[failure.index].error = failure.error;
+  }
+  for (size_t i = 0; i < samples.size(); ++i) {
+    if (made.result.outcomes[i] == WorkResult::Outcome::failed_once) continue;
+    JournalRecord& record = records[i];
+    record.row = samples[i].row;
+    record.copy = samples[i].copy;
+    record.position = order.positions[i];
+    record.device_seconds = static_cast<float>(made.result.seconds / static_cast<double>(samples.size()));
+    made.records.push_back(std::move(record));
+  }
+  return made;
 }
 
 }  // namespace ditmesh

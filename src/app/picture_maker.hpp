@@ -1,40 +1,76 @@
 #pragma once
-// Work units in, journal records out: the model's pipeline run over a list of batches.
+// Work orders in, journal records out: the model's pipeline run on one batch after the other.
 
+#include <chrono>
 #include <functional>
-#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "ditmesh/comm/local_communicator.hpp"
 #include "ditmesh/dataset/journal.hpp"
+#include "ditmesh/dataset/sample_source.hpp"
+#include "ditmesh/job/message.hpp"
 #include "ditmesh/model/flux_pipeline.hpp"
-#include "generate_plan.hpp"
 #include "rank_device.hpp"
 
 namespace ditmesh {
 
+/// What a PictureMaker needs to know of the job.
+struct PictureSettings {
+  FluxDescription model;
+  int64_t max_sequence_length = 0;
+  int64_t batch = 1;
+  uint64_t prompt_cache_bytes = 0;
+  bool release_text_encoders = false;
+  bool save_latents = false;
+};
+
+/// Where this rank's generating time went, in seconds.
+struct PictureSeconds {
+  double load = 0;  // reading the weights
+  double encode = 0;
+  double denoise = 0;
+  double decode = 0;
+};
+
+/// A batch that was made.
+struct MadeBatch {
+  std::vector<JournalRecord> records;  // none for samples that failed for the first time
+  WorkResult result;
+};
+
 class PictureMaker {
  public:
-  /// Reads the weights. The plan outlives the object.
-  PictureMaker(const GeneratePlan& plan, const RankDevice& device, Log log);
+  /// Called before every step with what is done: to say it, and to go on or drop the batch.
+  using OnStep = std::function<bool(const char* doing, int step, int steps)>;
 
-  /// Makes all units in order; `finished` is called once per sample. A sample
-  /// whose pixels are not finite is a failed one.
-  void make(const std::vector<WorkUnit>& units,
-            const std::function<void(const WorkUnit&, JournalRecord)>& finished);
+  /// Reads the weights. `samples` outlives the object.
+  PictureMaker(const PictureSettings& settings, const SampleSource& samples, const RankDevice& device,
+               OnStep on_step, Log log);
+
+  /// Makes the batch; nothing if on_step says to drop it. A sample whose prompt cannot be encoded, whose
+  /// batch does not fit the device or whose values are not finite has failed: the first time it is left
+  /// out of the records, on a retry it is recorded with its error.
+  std::optional<MadeBatch> make(const WorkOrder& order);
+
+  const PictureSeconds& seconds() const { return seconds_; }
 
  private:
-  struct Chunk {
-    WorkUnit unit;
-    std::vector<int64_t> positions;  // in the shard; what the kernels see at once
+  struct Failure {
+    size_t index;  // in the order
+    std::string error;
   };
+  static std::vector<std::string> prompts(const Sample& sample);
+  std::vector<Failure> encode(const WorkOrder& order, const std::vector<Sample>& samples);
+  std::optional<Pictures> run(const std::vector<Sample>& samples, const std::vector<size_t>& which);
 
-  std::vector<Chunk> cut_into_chunks(const std::vector<WorkUnit>& units) const;
-  const Sample& sample(const WorkUnit& unit, int64_t position) const;
-  std::vector<std::string> prompts(const Chunk& chunk) const;
-  void make_chunk(const Chunk& chunk, const std::function<void(const WorkUnit&, JournalRecord)>& finished);
-
-  const GeneratePlan& plan_;
+  PictureSettings settings_;
+  const SampleSource& samples_;
   RankDevice device_;
+  OnStep on_step_;
+  PictureSeconds seconds_;
+  std::chrono::steady_clock::time_point loading_since_;
   LocalCommunicator alone_;
   InnerGroups groups_;
   FluxPipeline pipeline_;

@@ -29,6 +29,17 @@ void Sha256::update(const void* bytes, size_t size) {
   check_openssl(EVP_DigestUpdate(state_->context.get(), bytes, size));
 }
 
+void Sha256::restart() {
+  // No digest named: that of the context stays, and OpenSSL does not look it up again.
+  check_openssl(EVP_DigestInit_ex(state_->context.get(), nullptr, nullptr));
+}
+
+Sha256 Sha256::clone() const {
+  Sha256 copy;
+  check_openssl(EVP_MD_CTX_copy_ex(copy.state_->context.get(), state_->context.get()));
+  return copy;
+}
+
 std::array<uint8_t, 32> Sha256::digest() {
   std::array<uint8_t, 32> bytes{};
   check_openssl(EVP_DigestFinal_ex(state_->context.get(), bytes.data(), nullptr));

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <limits>
+#include <thread>
 
 #include "check_mpi.hpp"
 #include "mpi_communicator.hpp"
@@ -14,6 +15,7 @@ namespace {
 
 // Longer than any step of a sane job; shorter than the patience of a queue.
 constexpr std::chrono::seconds kDeadline{1800};
+constexpr std::chrono::seconds kAbortPatience{10};
 
 }  // namespace
 
@@ -33,6 +35,11 @@ MpiSession::MpiSession(int* argc, char*** argv) {
   check_mpi(MPI_Comm_rank(node, &node_rank_));
   check_mpi(MPI_Comm_size(node, &node_size_));
   check_mpi(MPI_Comm_free(&node));
+  for (const std::string& where : all_gather(cat(::getpid(), ' ', host_name()))) {
+    const size_t blank = where.find(' ');
+    processes_.push_back(parse_int(where.substr(0, blank)).value_or(0));
+    hosts_.push_back(where.substr(blank + 1));
+  }
 }
 
 MpiSession::~MpiSession() { MPI_Finalize(); }
@@ -69,6 +76,11 @@ std::vector<std::string> MpiSession::all_gather(const std::string& text) const {
 }
 
 void MpiSession::abort(int exit_code) const {
+  // MPI_Abort talks to others, who may not answer.
+  std::thread([exit_code] {
+    std::this_thread::sleep_for(kAbortPatience);
+    std::_Exit(exit_code);
+  }).detach();
   MPI_Abort(MPI_COMM_WORLD, exit_code);
   std::_Exit(exit_code);
 }

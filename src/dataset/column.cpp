@@ -10,8 +10,6 @@ namespace ditmesh {
 
 namespace {
 
-constexpr hsize_t kChunkRows = 65536;
-
 Hdf5Handle copy_type(hid_t type) { return {H5Tcopy(type), H5Tclose, "copy a type"}; }
 
 }  // namespace
@@ -35,12 +33,14 @@ Hdf5Handle fixed_ascii_type(size_t size) {
 
 Column::Column(Hdf5Handle type, size_t num_rows)
     : type_(std::move(type)),
+      is_text_(H5Tget_class(type_.get()) == H5T_STRING),
+      is_free_text_(is_text_ && H5Tis_variable_str(type_.get()) > 0),
       num_rows_(num_rows),
       row_bytes_(H5Tget_size(type_.get())),
       bytes_(num_rows_ * row_bytes_) {}
 
 Column::~Column() {
-  if (bytes_.empty() || type_.get() < 0 || H5Tis_variable_str(type_.get()) <= 0) return;
+  if (!is_free_text_ || bytes_.empty()) return;  // moved from: empty
   for (size_t row = 0; row < num_rows_; ++row) {
     char* text = nullptr;
     std::memcpy(&text, bytes_.data() + row * row_bytes_, sizeof(text));
@@ -58,6 +58,24 @@ Column Column::read(hid_t group, const std::string& name) {
         H5Dread(dataset.get(), column.type_.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, column.bytes_.data()),
         cat("read the column ", name));
   }
+  return column;
+}
+
+Column Column::read_rows(hid_t group, const std::string& name, size_t begin, size_t count) {
+  const Hdf5Handle dataset = open_dataset(group, name);
+  const size_t num_rows = shape_of(dataset.get()).at(0);
+  if (begin + count > num_rows) {
+    throw EnvironmentError(
+        cat("the column ", name, " of /samples has ", num_rows, " rows where ", begin + count, " are needed"),
+        "copy the file again, or remove it and make its samples again");
+  }
+  Column column(Hdf5Handle(H5Dget_type(dataset.get()), H5Tclose, "read a type"), count);
+  if (count == 0) return column;
+  const Hdf5Handle from = select_rows(dataset.get(), begin, count);
+  const Hdf5Handle to = simple_space({count});
+  check_hdf5(
+      H5Dread(dataset.get(), column.type_.get(), to.get(), from.get(), H5P_DEFAULT, column.bytes_.data()),
+      cat("read the column ", name));
   return column;
 }
 
@@ -95,19 +113,33 @@ Column Column::of_fixed_texts(const std::vector<std::string>& values, size_t siz
 }
 
 void Column::write(hid_t group, const std::string& name, const std::string& units) const {
-  const Hdf5Handle space = simple_space({num_rows_});
-  const Hdf5Handle creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose, "set up a column");
-  const hsize_t chunk = std::clamp<hsize_t>(num_rows_, 1, kChunkRows);
-  check_hdf5(H5Pset_chunk(creation.get(), 1, &chunk), "set up a column");
-  check_hdf5(H5Pset_shuffle(creation.get()), "set up a column");
-  check_hdf5(H5Pset_deflate(creation.get(), 1), "set up a column");
-  const std::string doing = cat("write the column ", name);
+  Hdf5Handle dataset = create(group, name, units, num_rows_);
+  write_rows(dataset.get(), 0);
+  dataset.close(cat("write the column ", name));
+}
+
+Hdf5Handle Column::create(hid_t group, const std::string& name, const std::string& units,
+                          size_t num_rows) const {
+  const std::string doing = cat("create the column ", name);
+  const Hdf5Handle space = simple_space({num_rows});
+  const Hdf5Handle creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose, doing);
+  const hsize_t chunk = std::clamp<hsize_t>(num_rows, 1, kColumnChunkRows);
+  check_hdf5(H5Pset_chunk(creation.get(), 1, &chunk), doing);
+  check_hdf5(H5Pset_shuffle(creation.get()), doing);
+  check_hdf5(H5Pset_deflate(creation.get(), 1), doing);
   Hdf5Handle dataset(
       H5Dcreate2(group, name.c_str(), type_.get(), space.get(), H5P_DEFAULT, creation.get(), H5P_DEFAULT),
       H5Dclose, doing);
-  check_hdf5(H5Dwrite(dataset.get(), type_.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes_.data()), doing);
   describe(dataset.get(), "sample", units);
-  dataset.close(doing);
+  return dataset;
+}
+
+void Column::write_rows(hid_t dataset, size_t begin) const {
+  if (num_rows_ == 0) return;
+  const Hdf5Handle to = select_rows(dataset, begin, num_rows_);
+  const Hdf5Handle from = simple_space({num_rows_});
+  check_hdf5(H5Dwrite(dataset, type_.get(), from.get(), to.get(), H5P_DEFAULT, bytes_.data()),
+             cat("write rows ", begin, " to ", begin + num_rows_, " of a column"));
 }
 
 void Column::take(size_t to, Column& other, size_t from) {
@@ -118,6 +150,30 @@ void Column::take(size_t to, Column& other, size_t from) {
   std::byte* source = other.bytes_.data() + from * row_bytes_;
   std::memcpy(bytes_.data() + to * row_bytes_, source, row_bytes_);
   std::memset(source, 0, row_bytes_);  // texts have one owner
+}
+
+bool Column::same(size_t row, const Column& other, size_t other_row) const {
+  if (is_text_ != other.is_text_) return false;
+  if (is_text_) return text_at(row) == other.text_at(other_row);
+  return H5Tequal(type_.get(), other.type_.get()) > 0 &&
+         std::memcmp(bytes_.data() + row * row_bytes_, other.bytes_.data() + other_row * row_bytes_,
+                     row_bytes_) == 0;
+}
+
+std::string Column::show(size_t row) const {
+  if (is_text_) return std::string(text_at(row));
+  Column one = empty_like(1);
+  std::memcpy(one.bytes_.data(), bytes_.data() + row * row_bytes_, row_bytes_);
+  switch (H5Tget_class(type_.get())) {
+    case H5T_INTEGER:
+      return cat(one.ints().front());
+    case H5T_FLOAT:
+      return cat(one.floats().front());
+    case H5T_ENUM:
+      return cat(static_cast<int>(one.statuses().front()));
+    default:
+      return "something that is no number";
+  }
 }
 
 Column Column::empty_like(size_t num_rows) const { return {copy_type(type_.get()), num_rows}; }
@@ -142,28 +198,25 @@ std::vector<int64_t> Column::ints() const { return converted<int64_t>(H5T_NATIVE
 std::vector<float> Column::floats() const { return converted<float>(H5T_NATIVE_FLOAT); }
 std::vector<SampleStatus> Column::statuses() const { return converted<SampleStatus>(status_type().get()); }
 
-bool Column::is_text() const { return H5Tget_class(type_.get()) == H5T_STRING; }
-bool Column::is_free_text() const { return is_text() && H5Tis_variable_str(type_.get()) > 0; }
-
 std::vector<std::string> Column::texts() const {
-  if (!is_text()) {
+  if (!is_text_) {
     throw EnvironmentError("a column of /samples holds numbers where texts should be",
                            "make the index again with ditmesh index");
   }
   std::vector<std::string> values(num_rows_);
-  const bool is_free = is_free_text();
-  for (size_t row = 0; row < num_rows_; ++row) {
-    const std::byte* at = bytes_.data() + row * row_bytes_;
-    if (is_free) {
-      const char* text = nullptr;
-      std::memcpy(&text, at, sizeof(text));
-      if (text != nullptr) values[row] = text;
-    } else {
-      const auto* text = reinterpret_cast<const char*>(at);
-      values[row].assign(text, strnlen(text, row_bytes_));
-    }
-  }
+  for (size_t row = 0; row < num_rows_; ++row) values[row] = text_at(row);
   return values;
+}
+
+std::string_view Column::text_at(size_t row) const {
+  const std::byte* at = bytes_.data() + row * row_bytes_;
+  if (!is_free_text_) {
+    const auto* text = reinterpret_cast<const char*>(at);
+    return {text, strnlen(text, row_bytes_)};
+  }
+  const char* text = nullptr;
+  std::memcpy(&text, at, sizeof(text));
+  return text == nullptr ? std::string_view{} : std::string_view(text);
 }
 
 }  // namespace ditmesh

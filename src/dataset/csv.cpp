@@ -8,9 +8,9 @@ namespace ditmesh {
 namespace {
 
 // The field in quotes that begins at `line[at]`; `at` ends behind the closing quote.
-std::string quoted_field(LineReader& reader, std::string& line, size_t& at) {
+void read_quoted_field(LineReader& reader, std::string& line, size_t& at, std::string& field) {
   const int64_t first_line = reader.line_number();
-  std::string field;
+  field.clear();
   ++at;
   while (true) {
     const size_t quote = line.find('"', at);
@@ -27,7 +27,7 @@ std::string quoted_field(LineReader& reader, std::string& line, size_t& at) {
       at = quote + 2;
     } else {
       at = quote + 1;
-      return field;
+      return;
     }
   }
 }
@@ -35,16 +35,19 @@ std::string quoted_field(LineReader& reader, std::string& line, size_t& at) {
 }  // namespace
 
 bool next_csv_record(LineReader& reader, char separator, CsvRecord& record) {
-  std::string line;
+  std::string& line = record.rest;
   if (!reader.next(line)) return false;
-  record.fields.clear();
   record.line = reader.line_number();
   record.is_blank = line.find_first_not_of(" \t") == std::string::npos;
   if (record.is_blank) return true;
   size_t at = 0;
+  size_t num_fields = 0;
   while (true) {
+    // Fields of the record before are overwritten, which saves millions of allocations.
+    if (num_fields == record.fields.size()) record.fields.emplace_back();
+    std::string& field = record.fields[num_fields++];
     if (at < line.size() && line[at] == '"') {
-      record.fields.push_back(quoted_field(reader, line, at));
+      read_quoted_field(reader, line, at, field);
       if (at < line.size() && line[at] != separator) {
         throw ConfigError(cat(reader.name(), ": line ", reader.line_number(),
                               ": text follows a closing quote: ", line.substr(at, 20)),
@@ -52,12 +55,14 @@ bool next_csv_record(LineReader& reader, char separator, CsvRecord& record) {
       }
     } else {
       const size_t end = line.find(separator, at);
-      record.fields.push_back(line.substr(at, end - at));
+      field.assign(line, at, end - at);
       at = end == std::string::npos ? line.size() : end;
     }
-    if (at >= line.size()) return true;
+    if (at >= line.size()) break;
     ++at;  // the separator
   }
+  record.fields.resize(num_fields);
+  return true;
 }
 
 }  // namespace ditmesh

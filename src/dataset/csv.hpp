@@ -13,6 +13,7 @@ struct CsvRecord {
   std::vector<std::string> fields;
   int64_t line = 0;       // where it begins
   bool is_blank = false;  // a line of nothing but blanks
+  std::string rest;       // of the parser: the line in the making, kept for its memory
 };
 
 /// Reads the next record; a field in quotes may span lines. False at the end.

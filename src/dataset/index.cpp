@@ -22,7 +22,7 @@ namespace ditmesh {
 
 namespace {
 
-// Where row i of the index comes from.
+// Where a row of the index comes from.
 struct Origin {
   int64_t row = 0;
   int32_t copy = 0;
@@ -32,140 +32,137 @@ struct Origin {
   auto operator<=>(const Origin&) const = default;
 };
 
-std::vector<std::filesystem::path> shard_paths(const std::filesystem::path& output) {
-  std::vector<std::filesystem::path> paths;
-  std::error_code error;
-  for (const auto& file : std::filesystem::directory_iterator(output / "shards", error)) {
-    if (file.path().extension() == ".h5") paths.push_back(file.path());
+// In manifest order.
+std::vector<Origin> origins_of(const std::filesystem::path& output, const std::vector<ScannedShard>& shards) {
+  std::vector<Origin> origins;
+  for (uint32_t shard = 0; shard < shards.size(); ++shard) {
+    const ScannedShard& scanned = shards[shard];
+    for (uint32_t i = 0; i < scanned.rows.size(); ++i) {
+      origins.push_back({scanned.rows[i], scanned.copies.at(i), shard, i});
+    }
   }
-  if (paths.empty()) {
-    throw ConfigError(
-        cat(output, " holds no shards (", output / "shards", error ? " is not there" : " is empty", ")"),
-        "give the folder that ditmesh generate wrote to, or let it run until a shard is complete");
+  std::sort(origins.begin(), origins.end());
+  const auto twice = std::adjacent_find(origins.begin(), origins.end(), [](const Origin& a, const Origin& b) {
+    return std::tie(a.row, a.copy) == std::tie(b.row, b.copy);
+  });
+  if (twice != origins.end()) {
+    throw ConfigError(cat("row ", twice->row, " copy ", twice->copy, " stands in ",
+                          shard_path(output, shards[twice->shard].name), " and in ",
+                          shard_path(output, shards[std::next(twice)->shard].name)),
+                      "the shards are of different jobs, remove those of one");
   }
-  std::sort(paths.begin(), paths.end());
-  return paths;
+  return origins;
 }
 
-// All columns of all shards, one column in memory at a time: an index of ten
-// million rows is made in the memory that its longest column takes.
-class ColumnMerger {
- public:
-  explicit ColumnMerger(std::vector<std::filesystem::path> paths) : paths_(std::move(paths)) {
-    for (uint32_t shard = 0; shard < paths_.size(); ++shard) add_shard(shard);
-    std::sort(origins_.begin(), origins_.end());
-    const auto twice = std::adjacent_find(
-        origins_.begin(), origins_.end(),
-        [](const Origin& a, const Origin& b) { return std::tie(a.row, a.copy) == std::tie(b.row, b.copy); });
-    if (twice != origins_.end()) {
-      throw ConfigError(cat("row ", twice->row, " copy ", twice->copy, " stands in ", paths_[twice->shard],
-                            " and in ", paths_[std::next(twice)->shard]),
-                        "the shards are of different jobs, remove those of one");
-    }
-    target_.resize(paths_.size());
-    for (size_t i = 0; i < origins_.size(); ++i) {
-      auto& targets = target_[origins_[i].shard];
-      if (targets.size() <= origins_[i].position) targets.resize(origins_[i].position + 1);
-      targets[origins_[i].position] = i;
-    }
-  }
-
-  const std::vector<std::string>& names() const { return names_; }
-  size_t num_rows() const { return origins_.size(); }
-
-  /// The column in manifest order; zeros where a shard lacks it.
-  Column merged(const std::string& name) const {
-    std::optional<Column> all;
-    for (size_t shard = 0; shard < paths_.size(); ++shard) {
-      const Hdf5Handle file = open_hdf5_file(paths_[shard]);
-      const Hdf5Handle group = open_group(file.get(), "samples");
-      if (!has_link(group.get(), name)) continue;
-      Column part = Column::read(group.get(), name);
-      if (!all) all.emplace(part.empty_like(origins_.size()));
-      for (size_t i = 0; i < part.num_rows(); ++i) all->take(target_[shard].at(i), part, i);
-    }
-    if (!all) throw EnvironmentError(cat("no shard has the column ", name), "make the dataset again");
-    return std::move(*all);
-  }
-
- private:
-  void add_shard(uint32_t shard) {
-    const Hdf5Handle file = open_hdf5_file(paths_[shard]);
-    check_format_version(file.get(), paths_[shard]);
-    const Hdf5Handle group = open_group(file.get(), "samples");
-    for (const std::string& name : member_names(group.get())) {
-      if (std::find(names_.begin(), names_.end(), name) == names_.end()) names_.push_back(name);
-    }
-    const auto rows = Column::read(group.get(), "row").ints();
-    const auto copies = Column::read(group.get(), "copy").ints();
-    for (size_t i = 0; i < rows.size(); ++i) {
-      origins_.push_back({rows[i], static_cast<int32_t>(copies.at(i)), shard, static_cast<uint32_t>(i)});
-    }
-  }
-
-  std::vector<std::filesystem::path> paths_;
-  std::vector<std::string> names_;
-  std::vector<Origin> origins_;
-  std::vector<std::vector<size_t>> target_;  // [shard][position] → row of the index
-};
-
-// The columns that the rest of the index is made from.
-struct KeyColumns {
-  std::vector<std::string> id;
-  std::vector<std::string> sha256;
-  std::vector<int64_t> copy;
-  std::vector<int64_t> row;
-  std::vector<SampleStatus> status;
-  std::vector<std::string> bucket;
-  std::vector<std::string> shard;
-  std::vector<int64_t> index_in_bucket;
-  std::vector<int64_t> index_in_shard;
-
-  void keep(const std::string& name, const Column& column) {
-    if (name == "id") id = column.texts();
-    if (name == "sha256") sha256 = column.texts();
-    if (name == "copy") copy = column.ints();
-    if (name == "row") row = column.ints();
-    if (name == "status") status = column.statuses();
-    if (name == "bucket") bucket = column.texts();
-    if (name == "shard") shard = column.texts();
-    if (name == "index_in_bucket") index_in_bucket = column.ints();
-    if (name == "index_in_shard") index_in_shard = column.ints();
-  }
-};
-
-// Buckets by first appearance, with their shards in the order of their rows.
-std::vector<IndexedBucket> indexed_buckets(const KeyColumns& key) {
+// Buckets by first appearance, with their shards in the order of their rows. Takes the rows out of the
+// shards: once in memory is enough.
+std::vector<IndexedBucket> indexed_buckets(std::vector<ScannedShard>& shards,
+                                           const std::vector<Origin>& origins) {
   std::vector<IndexedBucket> buckets;
   std::map<std::string, size_t> bucket_of_name;
-  std::map<std::string, size_t> shard_of_name;
-  for (size_t i = 0; i < key.row.size(); ++i) {
-    const auto [place, is_new] = bucket_of_name.try_emplace(key.bucket[i], buckets.size());
-    if (is_new) buckets.push_back({key.bucket[i], {}, {}});
+  std::vector<bool> seen(shards.size());
+  for (const Origin& origin : origins) {
+    if (seen[origin.shard]) continue;
+    seen[origin.shard] = true;
+    ScannedShard& shard = shards[origin.shard];
+    const auto [place, is_new] = bucket_of_name.try_emplace(shard.bucket, buckets.size());
+    if (is_new) buckets.push_back({shard.bucket, {}, {}});
     IndexedBucket& bucket = buckets[place->second];
-    const auto [shard_place, is_new_shard] = shard_of_name.try_emplace(key.shard[i], bucket.shards.size());
-    if (is_new_shard)
-      bucket.shards.push_back({key.shard[i], key.index_in_bucket[i] - key.index_in_shard[i], 0});
-    ++bucket.shards[shard_place->second].size;
-    const auto at = static_cast<size_t>(key.index_in_bucket[i]);
-    if (bucket.rows.size() <= at) bucket.rows.resize(at + 1, -1);  // -1 where a shard is not there
-    bucket.rows[at] = key.row[i];
+    bucket.shards.push_back({shard.name, shard.begin, static_cast<int64_t>(shard.rows.size())});
+    const auto end = static_cast<size_t>(shard.begin) + shard.rows.size();
+    if (bucket.rows.size() < end) bucket.rows.resize(end, -1);  // -1 where a shard is not there
+    std::copy(shard.rows.begin(), shard.rows.end(), bucket.rows.begin() + shard.begin);
+    shard.rows = {};
   }
   return buckets;
 }
 
-void write_preview(hid_t file, const std::filesystem::path& output, const KeyColumns& key,
-                   const std::vector<std::string>& prompts, int64_t max_pictures) {
-  std::vector<size_t> done;
-  for (size_t i = 0; i < key.status.size(); ++i) {
-    if (key.status[i] == SampleStatus::done) done.push_back(i);
+// The columns of the index, filled block after block.
+class IndexColumns {
+ public:
+  IndexColumns(hid_t file, const std::filesystem::path& output, const std::vector<ScannedShard>& shards,
+               const std::vector<Origin>& origins)
+      : output_(output), shards_(shards), origins_(origins), group_(create_group(file, "samples")) {
+    for (const ScannedShard& shard : shards) create_columns_of(shard);
   }
+
+  // All columns of some rows of the index, by name.
+  using Block = std::map<std::string, Column>;
+
+  /// Copies every row, and shows the caller each block before it is forgotten.
+  template <typename Visit>
+  void fill(Visit visit) {
+    for (size_t begin = 0; begin < origins_.size(); begin += kColumnChunkRows) {
+      const size_t end = std::min(origins_.size(), begin + kColumnChunkRows);
+      const Block block = read_block(begin, end);
+      for (const auto& [name, column] : block) column.write_rows(datasets_.at(name).get(), begin);
+      visit(block);
+    }
+  }
+
+ private:
+  void create_columns_of(const ScannedShard& shard) {
+    std::optional<Hdf5Handle> file;
+    for (const std::string& name : shard.columns) {
+      if (datasets_.contains(name)) continue;
+      if (!file) file.emplace(open_hdf5_file(shard_path(output_, shard.name)));
+      const Hdf5Handle group = open_group(file->get(), "samples");
+      Column pattern = Column::read_rows(group.get(), name, 0, 0);
+      datasets_.emplace(name, pattern.create(group_.get(), name, column_units(name), origins_.size()));
+      patterns_.emplace(name, std::move(pattern));
+    }
+  }
+
+  // Rows [begin, end) of the index; zeros where a shard lacks a column.
+  Block read_block(size_t begin, size_t end) const {
+    Block block;
+    for (const auto& [name, pattern] : patterns_) block.emplace(name, pattern.empty_like(end - begin));
+    std::map<uint32_t, std::vector<size_t>> rows_of_shard;
+    for (size_t i = begin; i < end; ++i) rows_of_shard[origins_[i].shard].push_back(i);
+    for (const auto& [shard, rows] : rows_of_shard) read_shard(shards_[shard], rows, begin, block);
+    return block;
+  }
+
+  void read_shard(const ScannedShard& shard, const std::vector<size_t>& rows, size_t block_begin,
+                  Block& block) const {
+    const auto by_position = [&](size_t a, size_t b) { return origins_[a].position < origins_[b].position; };
+    const auto [first, last] = std::minmax_element(rows.begin(), rows.end(), by_position);
+    const size_t first_position = origins_[*first].position;
+    const size_t count = origins_[*last].position - first_position + 1;
+    const Hdf5Handle file = open_hdf5_file(shard_path(output_, shard.name));
+    const Hdf5Handle group = open_group(file.get(), "samples");
+    for (const std::string& name : shard.columns) {
+      Column part = Column::read_rows(group.get(), name, first_position, count);
+      Column& all = block.at(name);
+      for (const size_t i : rows) all.take(i - block_begin, part, origins_[i].position - first_position);
+    }
+  }
+
+  const std::filesystem::path& output_;
+  const std::vector<ScannedShard>& shards_;
+  const std::vector<Origin>& origins_;
+  Hdf5Handle group_;
+  std::map<std::string, Hdf5Handle> datasets_;
+  std::map<std::string, Column> patterns_;  // without rows
+};
+
+// `done`: rows of the index that have pixels.
+void write_preview(hid_t file, const std::filesystem::path& output, const std::vector<ScannedShard>& shards,
+                   const std::vector<Origin>& origins, const std::vector<uint32_t>& done,
+                   int64_t max_pictures) {
   if (done.empty() || max_pictures < 1) return;
-  const auto picture = [&](int64_t number) {
-    const size_t i = done[static_cast<size_t>(number)];
-    return ShardFile(output, key.shard[i], key.bucket[i]).read_image(key.index_in_shard[i]);
+  const auto origin = [&](int64_t number) { return origins[done[static_cast<size_t>(number)]]; };
+  const auto opened = [&](const Origin& from) {
+    return ShardFile(output, shards[from.shard].name, shards[from.shard].bucket);
   };
-  const auto caption = [&](int64_t number) { return prompts[done[static_cast<size_t>(number)]]; };
+  const auto picture = [&](int64_t number) {
+    return opened(origin(number)).read_image(origin(number).position);
+  };
+  const auto caption = [&](int64_t number) {
+    const ShardFile shard = opened(origin(number));
+    const Hdf5Handle samples = open_group(shard.file(), "samples");
+    return Column::read_rows(samples.get(), "prompt", origin(number).position, 1).texts().front();
+  };
   ContactSheetOptions options;
   options.max_pictures = max_pictures;
   const ContactSheet sheet = make_contact_sheet(static_cast<int64_t>(done.size()), picture, caption, options);
@@ -179,43 +176,49 @@ void ContentHash::add(const std::string& id, int32_t copy, const std::string& sh
   hash_.update("\n");
 }
 
-IndexResult write_index(const std::filesystem::path& output, const IndexOptions& options, const Log& log) {
-  const auto paths = shard_paths(output);
+IndexResult write_index_of(const std::filesystem::path& output, std::vector<ScannedShard> shards,
+                           const IndexOptions& options, const Log& log) {
   const std::filesystem::path path = output / "dataset.h5";
   const std::filesystem::path temporary = path.string() + ".tmp";
-  const ColumnMerger merger(paths);
+  std::sort(shards.begin(), shards.end(),
+            [](const ScannedShard& a, const ScannedShard& b) { return a.name < b.name; });
+  const std::vector<Origin> origins = origins_of(output, shards);
 
   Hdf5Handle file = create_hdf5_file(temporary);
   write_attribute(file.get(), "format_version", int64_t{kFormatVersion});
-  KeyColumns key;
-  std::vector<std::string> prompts;
-  {
-    const Hdf5Handle samples = create_group(file.get(), "samples");
-    for (const std::string& name : merger.names()) {
-      const Column column = merger.merged(name);
-      column.write(samples.get(), name, column_units(name));
-      key.keep(name, column);
-      if (name == "prompt" && options.preview_pictures > 0) prompts = column.texts();
-    }
-  }
   IndexResult result;
-  result.num_shards = static_cast<int64_t>(paths.size());
-  ContentHash hash;
-  for (size_t i = 0; i < key.row.size(); ++i) {
-    hash.add(key.id[i], static_cast<int32_t>(key.copy[i]), key.sha256[i]);
-    result.counts.add(key.status[i]);
+  result.num_shards = static_cast<int64_t>(shards.size());
+  std::vector<uint32_t> done;
+  {
+    ContentHash hash;
+    uint32_t row = 0;
+    IndexColumns(file.get(), output, shards, origins).fill([&](const IndexColumns::Block& block) {
+      const auto ids = block.at("id").texts();
+      const auto copies = block.at("copy").ints();
+      const auto sha256s = block.at("sha256").texts();
+      const auto statuses = block.at("status").statuses();
+      for (size_t i = 0; i < ids.size(); ++i, ++row) {
+        hash.add(ids[i], static_cast<int32_t>(copies[i]), sha256s[i]);
+        result.counts.add(statuses[i]);
+        if (statuses[i] == SampleStatus::done) done.push_back(row);
+      }
+    });
+    result.content_hash = hash.hex_digest();
   }
-  result.content_hash = hash.hex_digest();
   write_attribute(file.get(), "content_hash", result.content_hash);
-  write_links(file.get(), paths);
-  for (const IndexedBucket& bucket : indexed_buckets(key)) {
+  write_links(file.get(), shards);
+  for (const IndexedBucket& bucket : indexed_buckets(shards, origins)) {
     write_bucket(file.get(), output, bucket, options.max_virtual_shards);
   }
-  write_preview(file.get(), output, key, prompts, options.preview_pictures);
+  write_preview(file.get(), output, shards, origins, done, options.preview_pictures);
   file.close(cat("close ", temporary));
   rename_durably(temporary, path);
   log.info(cat("wrote ", path, ": ", result.counts, " in ", counted(result.num_shards, "shard")));
   return result;
+}
+
+IndexResult write_index(const std::filesystem::path& output, const IndexOptions& options, const Log& log) {
+  return write_index_of(output, scan_shards(output), options, log);
 }
 
 }  // namespace ditmesh

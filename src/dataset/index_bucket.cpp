@@ -1,5 +1,6 @@
 #include "index_bucket.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <optional>
 
@@ -23,7 +24,7 @@ struct Pattern {
 std::optional<Pattern> find_pattern(const std::filesystem::path& output, const IndexedBucket& bucket,
                                     const std::string& name) {
   for (const IndexedShard& shard : bucket.shards) {
-    const Hdf5Handle file = open_hdf5_file(output / "shards" / (shard.name + ".h5"));
+    const Hdf5Handle file = open_hdf5_file(shard_path(output, shard.name));
     const Hdf5Handle group = open_group(file.get(), bucket.name);
     if (!has_link(group.get(), name)) continue;
     const Hdf5Handle dataset = open_dataset(group.get(), name);
@@ -63,13 +64,12 @@ void write_virtual(hid_t group, const IndexedBucket& bucket, const std::string& 
 
 }  // namespace
 
-void write_links(hid_t file, const std::vector<std::filesystem::path>& shard_paths) {
+void write_links(hid_t file, const std::vector<ScannedShard>& shards) {
   const Hdf5Handle group = create_group(file, "by_shard");
-  for (const std::filesystem::path& path : shard_paths) {
-    const std::string target = cat("shards/", path.filename().string());
-    check_hdf5(
-        H5Lcreate_external(target.c_str(), "/", group.get(), path.stem().c_str(), H5P_DEFAULT, H5P_DEFAULT),
-        cat("link to ", path));
+  for (const ScannedShard& shard : shards) {
+    check_hdf5(H5Lcreate_external(cat("shards/", shard.name, ".h5").c_str(), "/", group.get(),
+                                  shard.name.c_str(), H5P_DEFAULT, H5P_DEFAULT),
+               cat("link to the shard ", shard.name));
   }
 }
 
@@ -85,7 +85,8 @@ void write_bucket(hid_t file, const std::filesystem::path& output, const Indexed
                   cat("/by_shard/SHARD/", bucket.name, "/images[INDEX], with SHARD and INDEX of a sample in ",
                       "/samples/shard and /samples/index_in_shard"));
   Column::of_ints(bucket.rows).write(group.get(), "row", column_units("row"));
-  if (num_shards > max_virtual_shards) return;
+  const bool is_whole = std::find(bucket.rows.begin(), bucket.rows.end(), -1) == bucket.rows.end();
+  if (num_shards > max_virtual_shards || !is_whole) return;
   for (const std::string name : {"images", "latents"}) {
     if (auto pattern = find_pattern(output, bucket, name)) {
       write_virtual(group.get(), bucket, name, std::move(*pattern));

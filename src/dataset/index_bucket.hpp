@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "ditmesh/dataset/image.hpp"
+#include "ditmesh/dataset/index.hpp"
 #include "hdf5.hpp"
 
 namespace ditmesh {
@@ -25,11 +26,12 @@ struct IndexedBucket {
 };
 
 /// /by_shard/NAME → shards/NAME.h5, relative to the index.
-void write_links(hid_t file, const std::vector<std::filesystem::path>& shard_paths);
+void write_links(hid_t file, const std::vector<ScannedShard>& shards);
 
 /// /HEIGHTxWIDTH with `row`, and virtual `images` (and `latents`, if the shards
-/// have some) over at most `max_virtual_shards` shards; above that an attribute
-/// that says where to look.
+/// have some) over at most `max_virtual_shards` shards. Above that, and where a
+/// shard is not there (it would read as black pixels), an attribute says where
+/// to look.
 void write_bucket(hid_t file, const std::filesystem::path& output, const IndexedBucket& bucket,
                   int64_t max_virtual_shards);
 

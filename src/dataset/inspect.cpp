@@ -96,6 +96,7 @@ Summary inspect_dataset(const Dataset& dataset) {
 OrderedJson to_json(const Summary& summary) {
   OrderedJson json;
   json["output"] = summary.folder.string();
+  json["finished"] = true;
   json["samples"] = counts_json(summary.counts);
   json["content_hash"] = summary.content_hash;
   json["buckets"] = OrderedJson::array();

@@ -14,6 +14,7 @@
 
 #include "ditmesh/base/error.hpp"
 #include "ditmesh/base/hash.hpp"
+#include "ditmesh/base/test_pause.hpp"
 #include "ditmesh/base/text.hpp"
 
 // The file: kMagic, then records of
@@ -243,7 +244,11 @@ void JournalWriter::append(const JournalRecord& record) {
   append_bytes(bytes, &size, 1);
   bytes += payload;
   append_bytes(bytes, checksum(payload).data(), kChecksumBytes);
-  if (!write_all(fd_, bytes) || ::fsync(fd_) != 0) {
+  const std::string_view first_half = std::string_view(bytes).substr(0, bytes.size() / 2);
+  bool is_written = write_all(fd_, first_half);
+  test_pause("journal-append");
+  is_written = is_written && write_all(fd_, std::string_view(bytes).substr(first_half.size()));
+  if (!is_written || ::fsync(fd_) != 0) {
     const int reason = errno;
     // Cuts the half record off, so that a later one can be read.
     if (::ftruncate(fd_, size_bytes_) == 0) ::lseek(fd_, size_bytes_, SEEK_SET);
@@ -291,6 +296,7 @@ JournalRecord JournalReader::read(const JournalEntry& entry) const {
 
 JournalRecord JournalledSample::read() const {
   std::ifstream in(journal, std::ios::binary);
+  if (!in) fail("read", journal);
   in.seekg(0, std::ios::end);
   const auto file_size = static_cast<int64_t>(in.tellg());
   in.seekg(entry.offset_bytes);

@@ -33,6 +33,7 @@ class LineReader {
   std::ifstream file_;
   std::istream* in_;
   Sha256 hash_;
+  std::string unhashed_;  // what hash_ has not got yet: it is quicker with much at a time
   int64_t line_number_ = 0;
 };
 

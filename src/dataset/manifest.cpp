@@ -1,7 +1,5 @@
 #include "ditmesh/dataset/manifest.hpp"
 
-#include <algorithm>
-#include <functional>
 #include <set>
 #include <utility>
 
@@ -12,6 +10,7 @@
 #include "ditmesh/base/text.hpp"
 #include "ditmesh/base/unicode.hpp"
 #include "line_reader.hpp"
+#include "manifest_builder.hpp"
 #include "manifest_columns.hpp"
 
 namespace ditmesh {
@@ -20,87 +19,36 @@ namespace {
 
 enum class Format { lines, csv, tsv, json_lines };
 
-bool is_blank(std::string_view line) { return trim(line).empty(); }
+// Empties a row but keeps the memory of its texts: millions follow.
+void clear(ManifestRow& row) {
+  row.id.clear();
+  row.prompt.clear();
+  row.negative_prompt.clear();
+  row.seed.reset();
+  row.height.reset();
+  row.width.reset();
+  row.steps.reset();
+  row.guidance.reset();
+  row.true_cfg.reset();
+  row.further.clear();
+}
 
-// Takes the rows in, checks what only shows over rows, and ends at the limit.
-class Builder {
- public:
-  Builder(std::string name, const ManifestOptions& options) : limit_(options.limit) {
-    manifest_.name = std::move(name);
-    if (limit_ && *limit_ < 1) {
-      throw ConfigError(cat("--limit must be at least 1, found ", *limit_), "leave it out for all rows");
-    }
-  }
-
-  bool full() const { return limit_ && static_cast<int64_t>(manifest_.rows.size()) >= *limit_; }
-  void skip_blank_line() { ++manifest_.num_blank_lines; }
-
-  void add(ManifestRow row, int64_t line) {
-    if (is_blank(row.prompt)) {
-      throw ConfigError(cat(manifest_.name, ": line ", line, ": the prompt is empty"),
-                        "write one, or remove the line");
-    }
-    if (!row.id.empty()) has_ids_ = true;
-    manifest_.rows.push_back(std::move(row));
-    lines_.push_back(line);
-  }
-
-  Manifest finish(std::vector<std::string> further_columns, std::string sha256) {
-    if (manifest_.rows.empty()) {
-      throw ConfigError(cat(manifest_.name, ": a manifest needs at least one prompt, found none"),
-                        "write one prompt a line");
-    }
-    manifest_.further_columns = std::move(further_columns);
-    manifest_.sha256 = std::move(sha256);
-    if (has_ids_) check_ids();
-    return std::move(manifest_);
-  }
-
- private:
-  // By sorted hashes: a map of the ids would take more memory than the ids.
-  void check_ids() const {
-    std::vector<std::pair<size_t, int64_t>> hashes;
-    hashes.reserve(manifest_.rows.size());
-    for (int64_t row = 0; row < static_cast<int64_t>(manifest_.rows.size()); ++row) {
-      hashes.emplace_back(std::hash<std::string>{}(manifest_.id(row)), row);
-    }
-    std::sort(hashes.begin(), hashes.end());
-    for (size_t i = 1; i < hashes.size(); ++i) {
-      for (size_t j = i; j > 0 && hashes[j - 1].first == hashes[i].first; --j) {
-        check_different(hashes[j - 1].second, hashes[i].second);
-      }
-    }
-  }
-
-  void check_different(int64_t a, int64_t b) const {
-    const std::string id = manifest_.id(a);
-    if (id != manifest_.id(b)) return;
-    throw ConfigError(cat(manifest_.name, ": ids must be unique, '", id, "' is that of line ",
-                          lines_[static_cast<size_t>(a)], " and of line ", lines_[static_cast<size_t>(b)]),
-                      "change one of them (a row without an id has its number, from 0)");
-  }
-
-  Manifest manifest_;
-  std::optional<int64_t> limit_;
-  std::vector<int64_t> lines_;  // of each row
-  bool has_ids_ = false;
-};
-
-void read_lines(LineReader& reader, std::string line, bool has_line, Builder& builder) {
+void read_lines(LineReader& reader, std::string line, bool has_line, ManifestBuilder& builder) {
+  ManifestRow row;
   while (has_line) {
     if (is_blank(line)) {
       builder.skip_blank_line();
     } else {
-      ManifestRow row;
-      row.prompt = std::move(line);
-      builder.add(std::move(row), reader.line_number());
+      row.prompt.swap(line);
+      builder.add(row, reader.line_number(), {});
     }
     has_line = !builder.full() && reader.next(line);
   }
 }
 
-void read_csv(LineReader& reader, char separator, ManifestColumns& columns, Builder& builder) {
+void read_csv(LineReader& reader, char separator, ManifestColumns& columns, ManifestBuilder& builder) {
   CsvRecord record;
+  ManifestRow row;
   std::vector<ManifestColumns::Column> header;
   while (!builder.full() && next_csv_record(reader, separator, record)) {
     if (record.is_blank) {
@@ -121,11 +69,11 @@ void read_csv(LineReader& reader, char separator, ManifestColumns& columns, Buil
                               " columns, this line ", record.fields.size()),
                           "put texts that hold the separator in quotes");
       }
-      ManifestRow row;
+      clear(row);
       for (size_t i = 0; i < header.size(); ++i) {
-        columns.set(row, header[i], std::move(record.fields[i]), record.line);
+        columns.set(row, header[i], record.fields[i], record.line);
       }
-      builder.add(std::move(row), record.line);
+      builder.add(row, record.line, columns.further_columns());
     }
   }
 }
@@ -172,20 +120,22 @@ ManifestRow json_row(const std::string& line, int64_t line_number, const std::st
   ManifestRow row;
   for (const auto& [key, value] : object.items()) {
     const ManifestColumns::Column& column = columns.find_or_add(key);
-    columns.set(row, column, cell_of(value, column, where), line_number);
+    std::string cell = cell_of(value, column, where);
+    columns.set(row, column, cell, line_number);
   }
   columns.require_prompt(where);
   return row;
 }
 
 void read_json_lines(LineReader& reader, std::string line, bool has_line, ManifestColumns& columns,
-                     Builder& builder) {
+                     ManifestBuilder& builder) {
   while (has_line) {
     if (is_blank(line)) {
       builder.skip_blank_line();
     } else {
       const std::string where = cat(reader.name(), ": line ", reader.line_number());
-      builder.add(json_row(line, reader.line_number(), where, columns), reader.line_number());
+      const ManifestRow row = json_row(line, reader.line_number(), where, columns);
+      builder.add(row, reader.line_number(), columns.further_columns());
     }
     has_line = !builder.full() && reader.next(line);
   }
@@ -201,6 +151,22 @@ Format format_of(const std::string& path) {
                     "rename or convert it");
 }
 
+// A manifest in memory, as rows come.
+class RowCollector : public ManifestSink {
+ public:
+  void add(const ManifestRow& row, int64_t) override { manifest_.rows.push_back(row); }
+  void finish(const std::vector<std::string>&) override {}
+  std::string id(int64_t number) override { return manifest_.id(number); }
+
+  Manifest with(ManifestInfo info) {
+    static_cast<ManifestInfo&>(manifest_) = std::move(info);
+    return std::move(manifest_);
+  }
+
+ private:
+  Manifest manifest_;
+};
+
 }  // namespace
 
 std::string Manifest::id(int64_t row) const {
@@ -208,11 +174,11 @@ std::string Manifest::id(int64_t row) const {
   return own.empty() ? std::to_string(row) : own;
 }
 
-Manifest read_manifest(const std::string& path, const ManifestOptions& options) {
+ManifestInfo read_manifest(const std::string& path, const ManifestOptions& options, ManifestSink& sink) {
   const bool is_stdin = path == "-";
   Format format = is_stdin ? Format::lines : format_of(path);
   LineReader reader(path);
-  Builder builder(reader.name(), options);
+  ManifestBuilder builder(reader.name(), options, sink);
   ManifestColumns columns(reader.name(), options.prompt_column);
   if (format == Format::csv || format == Format::tsv) {
     read_csv(reader, format == Format::csv ? ',' : '\t', columns, builder);
@@ -237,8 +203,9 @@ Manifest read_manifest(const std::string& path, const ManifestOptions& options) 
   return builder.finish(columns.further_columns(), reader.finish_sha256());
 }
 
-Manifest manifest_from_prompts(const std::vector<std::string>& prompts) {
-  Builder builder("--prompt", {});
+ManifestInfo read_prompts(const std::vector<std::string>& prompts, const ManifestOptions& options,
+                          ManifestSink& sink) {
+  ManifestBuilder builder("--prompt", options, sink);
   Sha256 hash;
   int64_t number = 0;
   for (const std::string& prompt : prompts) {
@@ -250,11 +217,22 @@ Manifest manifest_from_prompts(const std::vector<std::string>& prompts) {
     if (is_blank(prompt)) throw ConfigError(cat("--prompt ", number, " is empty"), "write one");
     hash.update(prompt);
     hash.update("\n");
+    if (builder.full()) continue;
     ManifestRow row;
     row.prompt = prompt;
-    builder.add(std::move(row), number);
+    builder.add(row, number, {});
   }
   return builder.finish({}, hash.hex_digest());
+}
+
+Manifest read_manifest(const std::string& path, const ManifestOptions& options) {
+  RowCollector rows;
+  return rows.with(read_manifest(path, options, rows));
+}
+
+Manifest manifest_from_prompts(const std::vector<std::string>& prompts) {
+  RowCollector rows;
+  return rows.with(read_prompts(prompts, {}, rows));
 }
 
 }  // namespace ditmesh

@@ -103,6 +103,8 @@ void check_id(const std::string& manifest, int64_t line, const std::string& id) 
         cat(manifest, ": line ", line, ": an id has at most ", kMaxIdBytes, " bytes, found ", id.size()),
         "shorten it");
   }
+  // Almost all are printable ASCII, and need no closer look.
+  if (std::all_of(id.begin(), id.end(), [](char c) { return c >= ' ' && c < '\x7F'; })) return;
   for (const char32_t c : decode_utf8(id)) {
     if (is_control(c)) {
       throw ConfigError(cat(manifest, ": line ", line, ": an id must not hold control characters, found U+",
@@ -187,24 +189,24 @@ void ManifestColumns::require_prompt(const std::string& where) const {
                     cat("correct --prompt-column", did_you_mean(prompt_column_, names)));
 }
 
-void ManifestColumns::set(ManifestRow& row, const Column& column, std::string cell, int64_t line) const {
+void ManifestColumns::set(ManifestRow& row, const Column& column, std::string& cell, int64_t line) const {
   if (!column.field) {
     if (cell.empty()) return;
     if (row.further.size() <= column.further_index) row.further.resize(column.further_index + 1);
-    row.further[column.further_index] = std::move(cell);
+    row.further[column.further_index].swap(cell);
     return;
   }
   const CellParser parser(manifest_, line, column.name, cell);
   switch (*column.field) {
     case ManifestField::id:
       check_id(manifest_, line, cell);
-      row.id = std::move(cell);
+      row.id.swap(cell);
       break;
     case ManifestField::prompt:
-      row.prompt = std::move(cell);
+      row.prompt.swap(cell);
       break;
     case ManifestField::negative_prompt:
-      row.negative_prompt = std::move(cell);
+      row.negative_prompt.swap(cell);
       break;
     case ManifestField::seed:
       row.seed = parser.seed();

@@ -34,8 +34,9 @@ class ManifestColumns {
   /// Throws ConfigError, naming the columns there are, if none is the prompt.
   void require_prompt(const std::string& where) const;
 
-  /// Puts a cell where it belongs. Throws ConfigError with line, column, value.
-  void set(ManifestRow& row, const Column& column, std::string cell, int64_t line) const;
+  /// Puts a cell where it belongs, and something else into `cell`. Throws
+  /// ConfigError with line, column, value.
+  void set(ManifestRow& row, const Column& column, std::string& cell, int64_t line) const;
 
   const std::vector<std::string>& further_columns() const { return further_columns_; }
 

@@ -1,13 +1,20 @@
 #include "ditmesh/dataset/shard.hpp"
 
+#include <unistd.h>
+
 #include <array>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
 #include <limits>
 #include <optional>
 #include <ostream>
+#include <set>
 #include <utility>
 
 #include "ditmesh/base/error.hpp"
 #include "ditmesh/base/file.hpp"
+#include "ditmesh/base/test_pause.hpp"
 #include "ditmesh/base/text.hpp"
 #include "column.hpp"
 #include "ditmesh/dataset/journal.hpp"
@@ -19,11 +26,30 @@ namespace ditmesh {
 
 namespace {
 
-void check_num_samples(const std::filesystem::path& output, const Shard& shard, size_t found) {
-  if (static_cast<int64_t>(found) == shard.size()) return;
-  throw ConfigError(
-      cat(output / shard.file(), " holds ", found, " samples, this job puts ", shard.size(), " there"),
-      "it belongs to another job: choose another --output");
+void check_num_samples(const std::filesystem::path& path, size_t expected, size_t found) {
+  if (found == expected) return;
+  throw ConfigError(cat(path, " holds ", found, " samples, this job puts ", expected, " there"),
+                    "it belongs to another job: choose another --output");
+}
+
+// Reads from a shard file that is there; whatever HDF5 cannot read in it is damage.
+template <typename Read>
+auto read_shard_file(const std::filesystem::path& path, Read read) {
+  if (!std::ifstream(path)) {
+    throw EnvironmentError(cat(path, " cannot be read: ", std::strerror(errno)), "check its permissions");
+  }
+  try {
+    return read();
+  } catch (const EnvironmentError& error) {
+    throw EnvironmentError(cat("the shard ", path, " is damaged (", error.what(), ")"),
+                           "remove it and start the job again: its samples are then made again");
+  }
+}
+
+Hdf5Handle open_shard_file(const std::filesystem::path& path) {
+  Hdf5Handle file = read_shard_file(path, [&] { return open_hdf5_file(path); });
+  check_format_version(file.get(), path);  // another version is no damage
+  return file;
 }
 
 // Gives what is known of each position: the journals first, then the shard
@@ -31,13 +57,18 @@ void check_num_samples(const std::filesystem::path& output, const Shard& shard, 
 // between the rename and the removal of the journals).
 class RecordSource {
  public:
-  RecordSource(const std::filesystem::path& output, const Shard& shard, const std::string& bucket,
+  RecordSource(const std::filesystem::path& output, const ShardContent& content, const std::string& bucket,
                const Log& log)
-      : journalled_(journalled_samples(output, shard.name, shard.size(), log)) {
-    if (!std::filesystem::exists(output / shard.file())) return;
-    old_file_.emplace(output, shard.name, bucket);
-    old_rows_ = read_samples(old_file_->file()).rows;
-    check_num_samples(output, shard, old_rows_.size());
+      : path_(shard_path(output, content.name)),
+        journalled_(
+            journalled_samples(output, content.name, static_cast<int64_t>(content.samples.size()), log)) {
+    if (!std::filesystem::exists(path_)) return;
+    open_shard_file(path_);
+    read_shard_file(path_, [&] {
+      old_file_.emplace(output, content.name, bucket);
+      old_rows_ = read_samples(old_file_->file()).rows;
+    });
+    check_num_samples(path_, content.samples.size(), old_rows_.size());
   }
 
   /// Nothing for a sample that is missing.
@@ -57,8 +88,10 @@ class RecordSource {
     record.error = old->error;
     record.device_seconds = old->device_seconds;
     if (old->status == SampleStatus::done) {
-      record.image = old_file_->read_image(position);
-      if (old_file_->has_latents()) record.latents = old_file_->read_latents(position);
+      read_shard_file(path_, [&] {
+        record.image = old_file_->read_image(position);
+        if (old_file_->has_latents()) record.latents = old_file_->read_latents(position);
+      });
     }
     return record;
   }
@@ -72,6 +105,7 @@ class RecordSource {
                       "it belongs to another job: choose another --output");
   }
 
+  std::filesystem::path path_;
   std::vector<std::optional<JournalledSample>> journalled_;
   std::optional<ShardFile> old_file_;
   std::vector<DatasetRow> old_rows_;
@@ -80,12 +114,12 @@ class RecordSource {
 // The datasets of a bucket group, made as the first picture and latents come.
 class BucketWriter {
  public:
-  BucketWriter(hid_t file, const Bucket& bucket, int64_t size)
-      : size_(static_cast<hsize_t>(size)), bucket_(bucket), group_(create_group(file, bucket.name())) {
-    write_attribute(group_.get(), "height", int64_t{bucket.height});
-    write_attribute(group_.get(), "width", int64_t{bucket.width});
-    const auto height = static_cast<hsize_t>(bucket.height);
-    const auto width = static_cast<hsize_t>(bucket.width);
+  BucketWriter(hid_t file, Bucket bucket, size_t size)
+      : size_(size), bucket_(std::move(bucket)), group_(create_group(file, bucket_.name())) {
+    write_attribute(group_.get(), "height", int64_t{bucket_.height});
+    write_attribute(group_.get(), "width", int64_t{bucket_.width});
+    const auto height = static_cast<hsize_t>(bucket_.height);
+    const auto width = static_cast<hsize_t>(bucket_.width);
     images_.emplace(create("images", H5T_STD_U8LE, {size_, height, width, 3}, nullptr));
     describe(images_->get(), "sample, height, width, channel (red, green, blue)", "sRGB, 0 to 255");
   }
@@ -151,22 +185,59 @@ class BucketWriter {
   }
 
   hsize_t size_;
-  const Bucket& bucket_;
+  Bucket bucket_;  // without its samples
   Hdf5Handle group_;
   std::optional<Hdf5Handle> images_;
   std::optional<Hdf5Handle> latents_;
   std::array<int32_t, 3> latents_shape_{};
 };
 
-DatasetRow row_without_result(const Sample& sample, const Bucket& bucket, const Shard& shard,
+DatasetRow row_without_result(Sample sample, const Bucket& bucket, const ShardContent& content,
                               int64_t position) {
+  if (sample.height != bucket.height || sample.width != bucket.width) {
+    throw InternalError(cat("the shard ", content.name, " of ", bucket.name(), " pictures is to take one of ",
+                            sample.height, "x", sample.width));
+  }
   DatasetRow row;
-  row.sample = sample;
+  row.sample = std::move(sample);
   row.bucket = bucket.name();
-  row.index_in_bucket = shard.begin + position;
-  row.shard = shard.name;
+  row.index_in_bucket = content.begin + position;
+  row.shard = content.name;
   row.index_in_shard = position;
   return row;
+}
+
+// A file that goes away unless it gets its final name.
+class TemporaryFile {
+ public:
+  explicit TemporaryFile(std::filesystem::path path) : path_(std::move(path)) {}
+  ~TemporaryFile() {
+    if (is_renamed_) return;
+    // HDF5 may keep a file open that it could not finish: empty, it takes no space until the process ends.
+    if (::truncate(path_.c_str(), 0) == 0) ::unlink(path_.c_str());
+  }
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }
+  void rename_to(const std::filesystem::path& path) {
+    rename_durably(path_, path);
+    is_renamed_ = true;
+  }
+
+ private:
+  std::filesystem::path path_;
+  bool is_renamed_ = false;
+};
+
+// Names of the shards that have journals, by one look at the folder.
+std::set<std::string> journalled_shards(const std::filesystem::path& output) {
+  std::set<std::string> names;
+  for (const std::filesystem::path& path : list_journals(output)) {
+    const std::string file = path.filename().string();
+    names.insert(file.substr(0, file.find(".replica-")));
+  }
+  return names;
 }
 
 }  // namespace
@@ -189,25 +260,37 @@ std::ostream& operator<<(std::ostream& out, const StatusCounts& counts) {
   return out << counts.done << " done, " << counts.failed << " failed, " << counts.missing << " missing";
 }
 
-StatusCounts write_shard(const std::filesystem::path& output, const Plan& plan, int64_t shard_index,
-                         const SampleList& samples, const Log& log) {
-  const Shard& shard = plan.shards.at(static_cast<size_t>(shard_index));
-  const Bucket& bucket = plan.buckets.at(static_cast<size_t>(shard.bucket));
-  const RecordSource source(output, shard, bucket.name(), log);
-  const std::filesystem::path path = output / shard.file();
-  const std::filesystem::path temporary = path.string() + ".tmp";
+ShardContent shard_content(const Plan& plan, int64_t shard) {
+  const Shard& range = plan.shards.at(static_cast<size_t>(shard));
+  return {range.name, range.begin, plan.samples_of(shard)};
+}
+
+StatusCounts write_shard(const std::filesystem::path& output, const ShardContent& content,
+                         const SampleSource& samples, const WriteShardOptions& options, const Log& log) {
+  if (content.samples.empty()) throw InternalError(cat("the shard ", content.name, " has no samples"));
+  const Sample first = samples.sample(content.samples.front());
+  const Bucket bucket{first.height, first.width, {}};
+  const RecordSource source(output, content, bucket.name(), log);
+  const std::filesystem::path path = shard_path(output, content.name);
+  const std::string suffix = options.temporary_suffix.empty() ? "" : cat(".", options.temporary_suffix);
   create_folders(path.parent_path());
 
   StatusCounts counts;
   std::vector<DatasetRow> rows;
-  Hdf5Handle file = create_hdf5_file(temporary);
+  TemporaryFile temporary(cat(path.string(), suffix, ".tmp"));  // before the file: it goes after it is closed
+  Hdf5Handle file = create_hdf5_file(temporary.path());
   write_attribute(file.get(), "format_version", int64_t{kFormatVersion});
   {
-    BucketWriter writer(file.get(), bucket, shard.size());
-    for (int64_t position = 0; position < shard.size(); ++position) {
-      const Sample& sample = samples.samples.at(static_cast<size_t>(plan.sample_at(shard_index, position)));
-      DatasetRow row = row_without_result(sample, bucket, shard, position);
-      if (const auto record = source.read(sample, position)) {
+    BucketWriter writer(file.get(), bucket, content.samples.size());
+    for (const int64_t index : content.samples) {
+      const auto position = static_cast<int64_t>(rows.size());
+      if (options.cancelled && options.cancelled()) {
+        throw EnvironmentError(cat("writing the shard ", path, " was stopped after ", position, " of ",
+                                   content.samples.size(), " samples"),
+                               "start the job again: they are still in the journal");
+      }
+      DatasetRow row = row_without_result(samples.sample(index), bucket, content, position);
+      if (const auto record = source.read(row.sample, position)) {
         row.status = record->status;
         row.error = record->error;
         row.device_seconds = record->device_seconds;
@@ -218,37 +301,50 @@ StatusCounts write_shard(const std::filesystem::path& output, const Plan& plan, 
       }
       counts.add(row.status);
       rows.push_back(std::move(row));
+      test_pause("shard-write");
     }
     writer.write_rows(rows);
   }
-  write_samples(file.get(), rows, samples.further_columns);
-  file.close(cat("close ", temporary));
-  rename_durably(temporary, path);
+  write_samples(file.get(), rows, samples.further_columns());
+  file.close(cat("close ", temporary.path()));
+  temporary.rename_to(path);
+  test_pause("shard-rename");
   return counts;
 }
 
 std::vector<SampleStatus> shard_status(const std::filesystem::path& output, const Shard& shard) {
-  const std::filesystem::path path = output / shard.file();
+  const std::filesystem::path path = shard_path(output, shard.name);
   if (!std::filesystem::exists(path)) return {};
-  const Hdf5Handle file = open_hdf5_file(path);
-  check_format_version(file.get(), path);
-  auto status = Column::read(open_group(file.get(), "samples").get(), "status").statuses();
-  check_num_samples(output, shard, status.size());
+  const Hdf5Handle file = open_shard_file(path);
+  auto status = read_shard_file(
+      path, [&] { return Column::read(open_group(file.get(), "samples").get(), "status").statuses(); });
+  check_num_samples(path, static_cast<size_t>(shard.size()), status.size());
   return status;
 }
 
-std::vector<SampleStatus> known_status(const std::filesystem::path& output, const Plan& plan,
-                                       const Log& log) {
-  std::vector<SampleStatus> known(static_cast<size_t>(plan.num_samples()), SampleStatus::missing);
+KnownStatus known_status(const std::filesystem::path& output, const Plan& plan, const Log& log,
+                         const std::function<bool(int64_t shard)>& is_wanted) {
+  KnownStatus known;
+  known.samples.resize(static_cast<size_t>(plan.num_samples()), SampleStatus::missing);
+  known.has_file.resize(plan.shards.size());
+  known.has_journal.resize(plan.shards.size());
+  const std::set<std::string> with_journals = journalled_shards(output);
   for (size_t i = 0; i < plan.shards.size(); ++i) {
+    const auto number = static_cast<int64_t>(i);
+    if (is_wanted && !is_wanted(number)) continue;
     const Shard& shard = plan.shards[i];
+    const auto status_of = [&](size_t position) -> SampleStatus& {
+      return known.samples[static_cast<size_t>(plan.sample_at(number, static_cast<int64_t>(position)))];
+    };
     const auto in_file = shard_status(output, shard);
+    known.has_file[i] = !in_file.empty();
+    for (size_t position = 0; position < in_file.size(); ++position) status_of(position) = in_file[position];
+    if (!with_journals.contains(shard.name)) continue;
+    known.has_journal[i] = true;
     const auto in_journals = journalled_samples(output, shard.name, shard.size(), log);
     for (size_t position = 0; position < in_journals.size(); ++position) {
-      SampleStatus status = in_file.empty() ? SampleStatus::missing : in_file[position];
+      SampleStatus& status = status_of(position);
       if (in_journals[position] && status != SampleStatus::done) status = in_journals[position]->entry.status;
-      known[static_cast<size_t>(plan.sample_at(static_cast<int64_t>(i), static_cast<int64_t>(position)))] =
-          status;
     }
   }
   return known;

@@ -1,10 +1,15 @@
 #include "shard_file.hpp"
 
+#include "column.hpp"
 #include "ditmesh/base/error.hpp"
 #include "ditmesh/base/text.hpp"
 #include "ditmesh/dataset/shard.hpp"
 
 namespace ditmesh {
+
+std::filesystem::path shard_path(const std::filesystem::path& output, const std::string& name) {
+  return output / "shards" / cat(name, ".h5");
+}
 
 void check_format_version(hid_t file, const std::filesystem::path& path) {
   if (!has_attribute(file, "format_version")) {
@@ -20,13 +25,40 @@ void check_format_version(hid_t file, const std::filesystem::path& path) {
   }
 }
 
+void check_columns(hid_t samples, const std::filesystem::path& path) {
+  for (const char* name : {"id", "prompt", "row", "copy", "seed", "status", "sha256", "bucket",
+                           "index_in_bucket", "shard", "index_in_shard"}) {
+    if (has_link(samples, name)) continue;
+    throw EnvironmentError(cat(path, " has no column ", name, " in /samples"),
+                           "copy it again, or remove it and make its samples again");
+  }
+}
+
+namespace {
+
+// Of its first sample.
+std::string bucket_of(hid_t file, const std::filesystem::path& path) {
+  check_format_version(file, path);
+  const Hdf5Handle samples = open_group(file, "samples");
+  check_columns(samples.get(), path);
+  return Column::read_rows(samples.get(), "bucket", 0, 1).texts().front();
+}
+
+}  // namespace
+
 ShardFile::ShardFile(const std::filesystem::path& output, const std::string& name, const std::string& bucket)
     : name_(name),
-      path_(output / "shards" / (name + ".h5")),
+      path_(shard_path(output, name)),
       file_(open_hdf5_file(path_)),
       bucket_(open_group(file_.get(), bucket)) {
   check_format_version(file_.get(), path_);
 }
+
+ShardFile::ShardFile(const std::filesystem::path& output, const std::string& name)
+    : name_(name),
+      path_(shard_path(output, name)),
+      file_(open_hdf5_file(path_)),
+      bucket_(open_group(file_.get(), bucket_of(file_.get(), path_))) {}
 
 bool ShardFile::has_latents() const { return has_link(bucket_.get(), "latents"); }
 

@@ -10,14 +10,22 @@
 
 namespace ditmesh {
 
+/// OUTPUT/shards/NAME.h5
+std::filesystem::path shard_path(const std::filesystem::path& output, const std::string& name);
+
 /// Throws EnvironmentError for a file of another format version.
 void check_format_version(hid_t file, const std::filesystem::path& path);
+
+/// Throws EnvironmentError if /samples lacks a column that is always there.
+void check_columns(hid_t samples, const std::filesystem::path& path);
 
 class ShardFile {
  public:
   /// OUTPUT/shards/NAME.h5, whose pixels are in the group `bucket`. Throws
   /// EnvironmentError if it is missing, damaged, or lacks the group.
   ShardFile(const std::filesystem::path& output, const std::string& name, const std::string& bucket);
+  /// The same with the bucket that its own samples name.
+  ShardFile(const std::filesystem::path& output, const std::string& name);
 
   const std::string& name() const { return name_; }
   hid_t file() const { return file_.get(); }

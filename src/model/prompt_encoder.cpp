@@ -121,6 +121,12 @@ void PromptCache::prepare(const std::vector<std::vector<std::string>>& groups) {
   if (release_) encoder_.release();
 }
 
+void PromptCache::add(const std::vector<std::string>& prompts) {
+  for (const std::string& prompt : prompts) {
+    if (!states_.contains(prompt)) states_.emplace(prompt, encoder_.encode({prompt}).front());
+  }
+}
+
 bool PromptCache::holds(const std::vector<std::string>& prompts) const {
   return std::all_of(prompts.begin(), prompts.end(),
                      [&](const std::string& prompt) { return states_.contains(prompt); });

@@ -162,7 +162,7 @@ folders() {
   generate --model "$work/file"
   refusal "a file as model folder" "file"
   generate --output "$work/full"
-  refusal "the output is not empty" "--output" "full" "there already"
+  refusal "the output is not empty" "--output" "full" "no job of ditmesh wrote"
   equal "the output is not empty: it is left alone" "$(ls full)" a
   generate --output "$work/file"
   refusal "the output is a file" "--output" "file"

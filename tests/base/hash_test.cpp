@@ -24,5 +24,27 @@ TEST(Sha256, TakesItsInputInParts) {
   EXPECT_EQ(digest[31], 0xad);
 }
 
+TEST(Sha256, StartsAnew) {
+  Sha256 hash;
+  for (int round = 0; round < 3; ++round) {
+    hash.update("abc");
+    EXPECT_EQ(hash.hex_digest(), sha256_hex("abc"));
+    hash.restart();
+  }
+  hash.update("other");
+  hash.restart();
+  EXPECT_EQ(hash.hex_digest(), sha256_hex(""));
+}
+
+TEST(Sha256, IsCloned) {
+  Sha256 hash;
+  hash.update("ab");
+  Sha256 copy = hash.clone();
+  hash.update("c");
+  copy.update("d");
+  EXPECT_EQ(hash.hex_digest(), sha256_hex("abc"));
+  EXPECT_EQ(copy.hex_digest(), sha256_hex("abd"));
+}
+
 }  // namespace
 }  // namespace ditmesh

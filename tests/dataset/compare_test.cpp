@@ -52,7 +52,7 @@ void write(const std::filesystem::path& output, const std::vector<std::string>& 
       writer.append(record);
     }
   }
-  write_shard(output, job.plan, 0, job.samples);
+  job.write(output, 0);
   write_index(output, {.preview_pictures = 0});
 }
 

@@ -60,7 +60,7 @@ TEST(ExportPng, WritesAnImageFolder) {
   const Job job(two_rows(), testing::small_pictures(), {});
   JournalWriter(journal_path(folder.path(), "16x24-000000", 0, 0))
       .append(done_record(job.sample_at(0, 0), 0));
-  write_shard(folder.path(), job.plan, 0, job.samples);
+  job.write(folder.path(), 0);
   write_index(folder.path());
   const Dataset dataset(folder.path());
   const ExportResult result = export_png(dataset, to.path() / "out");

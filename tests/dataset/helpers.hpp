@@ -16,7 +16,7 @@
 #include "ditmesh/dataset/index.hpp"
 #include "ditmesh/dataset/journal.hpp"
 #include "ditmesh/dataset/plan.hpp"
-#include "ditmesh/dataset/sample.hpp"
+#include "ditmesh/dataset/sample_maker.hpp"
 #include "ditmesh/dataset/shard.hpp"
 #include "temporary_folder.hpp"
 
@@ -95,10 +95,10 @@ struct Job {
   Plan plan;
 
   Job(const Manifest& manifest, const SamplingDefaults& defaults, const PlanOptions& options)
-      : samples(make_samples(manifest, defaults)), plan(make_plan(samples.samples, options)) {}
+      : samples(make_samples(manifest, defaults)), plan(make_plan(samples, options)) {}
 
-  const Sample& sample_at(int64_t shard, int64_t position) const {
-    return samples.samples.at(static_cast<size_t>(plan.sample_at(shard, position)));
+  Sample sample_at(int64_t shard, int64_t position) const {
+    return samples.sample(plan.sample_at(shard, position));
   }
 
   /// Journals every sample of a shard as done.
@@ -110,11 +110,16 @@ struct Job {
     }
   }
 
+  StatusCounts write(const std::filesystem::path& output, int64_t shard,
+                     const WriteShardOptions& options = {}) const {
+    return write_shard(output, shard_content(plan, shard), samples, options);
+  }
+
   /// All shards and the index.
   IndexResult write_all(const std::filesystem::path& output, const IndexOptions& options = {}) const {
     for (int64_t shard = 0; shard < static_cast<int64_t>(plan.shards.size()); ++shard) {
       journal_all(output, shard);
-      write_shard(output, plan, shard, samples);
+      write(output, shard);
       remove_journals(output, plan.shards[static_cast<size_t>(shard)].name);
     }
     return write_index(output, options);

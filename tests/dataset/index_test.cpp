@@ -2,6 +2,9 @@
 
 #include <hdf5.h>
 
+#include <array>
+
+#include "damage.hpp"
 #include "ditmesh/base/file.hpp"
 #include "ditmesh/dataset/reader.hpp"
 #include "helpers.hpp"
@@ -71,7 +74,7 @@ TEST(Index, ContentHashDoesNotDependOnShardsOrOnHowOftenItIsMade) {
   const TemporaryFolder many_shards;
   const Job job = mixed_job();
   Job other = mixed_job();
-  other.plan = make_plan(other.samples.samples, {5, 3});
+  other.plan = make_plan(other.samples, {5, 3});
   const std::string hash = job.write_all(many_shards.path()).content_hash;
   EXPECT_EQ(other.write_all(one_shard_each.path()).content_hash, hash);
   const std::string bytes = read_file(many_shards.path() / "dataset.h5");
@@ -88,15 +91,18 @@ class OpenedIndex {
   OpenedIndex(const OpenedIndex&) = delete;
   OpenedIndex& operator=(const OpenedIndex&) = delete;
 
-  std::vector<uint8_t> bytes(const char* name) const {
+  std::vector<uint8_t> bytes(const char* name) const { return numbers<uint8_t>(name, H5T_NATIVE_UINT8); }
+  template <typename T>
+  std::vector<T> numbers(const char* name, hid_t type) const {
     const hid_t dataset = H5Dopen2(file_, name, H5P_DEFAULT);
     const hid_t space = H5Dget_space(dataset);
-    std::vector<uint8_t> values(static_cast<size_t>(H5Sget_simple_extent_npoints(space)));
-    EXPECT_GE(H5Dread(dataset, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()), 0) << name;
+    std::vector<T> values(static_cast<size_t>(H5Sget_simple_extent_npoints(space)));
+    EXPECT_GE(H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()), 0) << name;
     H5Sclose(space);
     H5Dclose(dataset);
     return values;
   }
+  hid_t file() const { return file_; }
   bool exists(const char* name) const { return H5Lexists(file_, name, H5P_DEFAULT) > 0; }
   std::string fixed_attribute(const char* object, const char* name) const {
     const hid_t attribute = H5Aopen_by_name(file_, object, name, H5P_DEFAULT, H5P_DEFAULT);
@@ -167,6 +173,60 @@ TEST(Index, KeepsColumnsThatOnlySomeShardsHave) {
   EXPECT_TRUE(dataset.further_columns().empty());
 }
 
+// What a reader in another language does: /samples, then the pixels through the link of the sample's shard.
+TEST(Index, IsReadWithPlainHdf5Calls) {
+  const TemporaryFolder folder;
+  const Job job = mixed_job();
+  job.journal_all(folder.path(), 0);
+  for (int64_t shard = 0; shard < 6; ++shard) {
+    if (shard == 3) {
+      JournalWriter(journal_path(folder.path(), job.plan.shards[3].name, 0, 1))
+          .append(testing::failed_record(job.sample_at(3, 1), 1, "too hot"));
+    } else if (shard > 0) {
+      job.journal_all(folder.path(), shard);
+    }
+    job.write(folder.path(), shard);
+  }
+  write_index(folder.path());
+
+  const OpenedIndex index(folder.path());
+  // An enum is read by its own type; reading it as a number is an error in HDF5.
+  const hid_t status = H5Dopen2(index.file(), "/samples/status", H5P_DEFAULT);
+  const hid_t status_type = H5Dget_type(status);
+  ASSERT_EQ(H5Tget_class(status_type), H5T_ENUM);
+  char name[16] = {};
+  const uint8_t done = 1;
+  EXPECT_GE(H5Tenum_nameof(status_type, &done, name, sizeof name), 0);
+  EXPECT_STREQ(name, "done");
+  const auto statuses = index.numbers<uint8_t>("/samples/status", status_type);
+  H5Tclose(status_type);
+  H5Dclose(status);
+  const auto rows = index.numbers<int64_t>("/samples/row", H5T_NATIVE_INT64);
+  const auto copies = index.numbers<int32_t>("/samples/copy", H5T_NATIVE_INT32);
+  const auto seeds = index.numbers<int64_t>("/samples/seed", H5T_NATIVE_INT64);
+  const auto positions = index.numbers<int64_t>("/samples/index_in_shard", H5T_NATIVE_INT64);
+  const hid_t shard_type = H5Tcopy(H5T_C_S1);
+  H5Tset_size(shard_type, 33);
+  const auto shards = index.numbers<std::array<char, 33>>("/samples/shard", shard_type);
+  H5Tclose(shard_type);
+  ASSERT_EQ(statuses.size(), 12U);
+  for (int64_t i = 0; i < 12; ++i) {
+    const auto at = static_cast<size_t>(i);
+    const Sample sample = job.samples.sample(i);
+    EXPECT_EQ(rows[at], i / 2);
+    EXPECT_EQ(copies[at], i % 2);
+    EXPECT_EQ(seeds[at], sample.seed);
+    const bool is_in_third = std::string(shards[at].data()) == job.plan.shards[3].name;
+    EXPECT_EQ(statuses[at], !is_in_third ? 1 : positions[at] == 1 ? 2 : 0);
+    if (statuses[at] != 1) continue;
+    const auto images = index.bytes(
+        cat("/by_shard/", shards[at].data(), "/", sample.height, "x", sample.width, "/images").c_str());
+    const Image image = picture_of(sample.height, sample.width, sample.seed);
+    EXPECT_TRUE(std::equal(image.pixels.begin(), image.pixels.end(),
+                           images.begin() + positions[at] * static_cast<int64_t>(image.size_bytes())));
+  }
+}
+
 TEST(Index, IsMadeOfTheShardsThatAreThere) {
   const TemporaryFolder folder;
   const Job job = mixed_job();
@@ -174,7 +234,61 @@ TEST(Index, IsMadeOfTheShardsThatAreThere) {
   std::filesystem::remove(folder.path() / "shards/16x24-000000.h5");
   EXPECT_EQ(write_index(folder.path()).counts, (StatusCounts{0, 10, 0}));
   const Dataset dataset(folder.path());
+  ASSERT_EQ(dataset.size(), 10);
   EXPECT_EQ(dataset.pixels(9), picture_of(16, 24, dataset.row(9).sample.seed));
+  const OpenedIndex index(folder.path());
+  EXPECT_FALSE(index.exists("/16x24/images")) << "the absent shard's samples would be black";
+  EXPECT_THAT(index.numbers<int64_t>("/16x24/row", H5T_NATIVE_INT64), ElementsAre(-1, -1, 3, 3, 5, 5));
+  EXPECT_FALSE(index.exists("/by_shard/16x24-000000"));
+  EXPECT_TRUE(index.exists("/8x24/images"));
+}
+
+TEST(Index, IsTheSameFromShardsThatRanksScanned) {
+  const TemporaryFolder folder;
+  const std::string hash = mixed_job().write_all(folder.path()).content_hash;
+  const std::string bytes = read_file(folder.path() / "dataset.h5");
+  for (const int num_ranks : {1, 2, 3, 8}) {
+    std::vector<ScannedShard> all;
+    for (int rank = num_ranks - 1; rank >= 0; --rank) {
+      const auto share = scan_shards(folder.path(), rank, num_ranks);
+      const auto received = unpack_shards(pack_shards(share));
+      EXPECT_EQ(received, share);
+      all.insert(all.end(), received.begin(), received.end());
+    }
+    ASSERT_EQ(all.size(), 6U);
+    EXPECT_EQ(write_index_of(folder.path(), all).content_hash, hash);
+    EXPECT_EQ(read_file(folder.path() / "dataset.h5").size(), bytes.size());
+  }
+}
+
+TEST(Index, RefusesBytesThatAreNoScannedShards) {
+  const TemporaryFolder folder;
+  mixed_job().write_all(folder.path());
+  const std::string bytes = pack_shards(scan_shards(folder.path(), 0, 6));
+  for (size_t size = 1; size < bytes.size(); ++size) {
+    EXPECT_THAT(error_of<InternalError>([&] { unpack_shards(std::string_view(bytes).substr(0, size)); }),
+                HasSubstr("are no scanned shards"));
+  }
+}
+
+// 70,000 rows of two sizes in turns are two blocks, and parts of each shard are in both.
+TEST(Index, IsMadeBlockAfterBlock) {
+  const TemporaryFolder folder;
+  constexpr int64_t kNumRows = 70'000;
+  Manifest manifest = manifest_from_prompts(std::vector<std::string>(kNumRows, "p"));
+  for (size_t i = 0; i < manifest.rows.size(); i += 2) manifest.rows[i].height = 8;
+  const Job job(manifest, testing::small_pictures(), {30'000, 1});
+  ASSERT_EQ(job.plan.shards.size(), 4U);
+  for (int64_t shard = 0; shard < 4; ++shard) job.write(folder.path(), shard);  // every sample is missing
+  EXPECT_EQ(write_index(folder.path()).counts, (StatusCounts{kNumRows, 0, 0}));
+  const Dataset dataset(folder.path());
+  ASSERT_EQ(dataset.size(), kNumRows);
+  for (const int64_t i : {0, 1, 59'999, 60'000, 60'001, 65'535, 65'536, 65'537, 69'999}) {
+    EXPECT_EQ(dataset.row(i).sample, job.samples.sample(i));
+    EXPECT_EQ(dataset.row(i).index_in_bucket, i / 2);
+    EXPECT_EQ(dataset.row(i).shard, cat(i % 2 == 0 ? "8x24" : "16x24", "-00000", i / 60'000));
+    EXPECT_EQ(dataset.row(i).index_in_shard, i / 2 % 30'000);
+  }
 }
 
 TEST(Index, RefusesFoldersThatItCannotIndex) {
@@ -187,6 +301,12 @@ TEST(Index, RefusesFoldersThatItCannotIndex) {
   EXPECT_THAT(error_of<ConfigError>([&] { write_index(folder.path()); }),
               AllOf(HasSubstr("row 1 copy 0 stands in"), HasSubstr("16x24-000009.h5"),
                     HasSubstr("remove those of one")));
+  {
+    const testing::DamagedFile file(shards / "16x24-000009.h5");
+    file.remove("/samples/seed");
+  }
+  EXPECT_THAT(error_of<EnvironmentError>([&] { write_index(folder.path()); }),
+              AllOf(HasSubstr("16x24-000009.h5\" has no column seed"), HasSubstr("make its samples again")));
   std::filesystem::resize_file(shards / "16x24-000009.h5", 3000);
   EXPECT_THAT(
       error_of<EnvironmentError>([&] { write_index(folder.path()); }),

@@ -26,7 +26,7 @@ TEST(Inspect, SumsUpADataset) {
   }
   JournalWriter(journal_path(folder.path(), "8x24-000000", 0, 0))
       .append(failed_record(job.sample_at(2, 0), 0, "NaN"));
-  for (int64_t shard = 0; shard < 3; ++shard) write_shard(folder.path(), job.plan, shard, job.samples);
+  for (int64_t shard = 0; shard < 3; ++shard) job.write(folder.path(), shard);
   remove_journals(folder.path(), "16x24-000000");
   write_index(folder.path());
   folder.write("job.json",
@@ -46,6 +46,7 @@ TEST(Inspect, SumsUpADataset) {
   EXPECT_EQ(summary.device_seconds->max, 1.5);
 
   const OrderedJson json = to_json(summary);
+  EXPECT_EQ(json["finished"], true);
   EXPECT_EQ(json["samples"]["done"], 2);
   EXPECT_EQ(json["content_hash"], summary.content_hash);
   EXPECT_EQ(json["buckets"][1]["samples"]["failed"], 1);

@@ -4,6 +4,8 @@
 #include <sstream>
 
 #include "ditmesh/base/hash.hpp"
+#include "ditmesh/dataset/job_samples.hpp"
+#include "ditmesh/dataset/sample_store.hpp"
 #include "helpers.hpp"
 
 namespace ditmesh {
@@ -50,7 +52,23 @@ TEST_P(ManifestPrompts, AreRead) {
   const Manifest manifest = read_manifest(folder.write(given.file, given.content));
   EXPECT_EQ(prompts_of(manifest), given.prompts);
   EXPECT_EQ(manifest.num_blank_lines, given.num_blank_lines);
+  EXPECT_EQ(manifest.num_rows, static_cast<int64_t>(given.prompts.size()));
   EXPECT_EQ(manifest.sha256, sha256_hex(given.content));
+}
+
+TEST_P(ManifestPrompts, AreReadInOnePassAsInMemory) {
+  const PromptCase& given = GetParam();
+  const TemporaryFolder folder;
+  const std::string path = folder.write(given.file, given.content);
+  const Manifest manifest = read_manifest(path);
+  const JobSamples job = read_job_samples({path, {}}, {}, {}, {}, folder.path() / "samples");
+  EXPECT_EQ(job.manifest.sha256, manifest.sha256);
+  EXPECT_EQ(job.manifest.rows_sha256, manifest.rows_sha256);
+  const SampleList samples = make_samples(manifest, {});
+  const SampleStore store(folder.path() / "samples");
+  ASSERT_EQ(store.size(), samples.size());
+  for (int64_t i = 0; i < samples.size(); ++i) EXPECT_EQ(store.sample(i), samples.sample(i));
+  EXPECT_EQ(store.further_columns(), samples.further_columns());
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -158,6 +176,63 @@ TEST(Manifest, IdsAreTheirOwnOrTheRowNumber) {
   EXPECT_EQ(manifest.id(2), "forêt/1");
 }
 
+// Literal by Python, with t = lambda s: struct.pack("<I", len(s.encode())) + s.encode():
+// hashlib.sha256(b"\x29" + t("x") + t("a") + t("") + struct.pack("<QifI", 7, 4, 2.5, 2) + t("lens") + t("35
+// mm")
+//                + t("style") + t("oil") + b"\0" + t("") + t("forêt") + t("") + struct.pack("<I", 0))
+TEST(Manifest, HasAHashOfItsRowsThatIsNotThatOfItsBytes) {
+  const TemporaryFolder folder;
+  const std::string hash = "7bd9234e41eeea1f98f60469191eb8b213c6bfcc5407908260855d6cadca4718";
+  const std::string csv = "id,prompt,seed,steps,style,true_cfg,lens\nx,a,7,4,oil,2.5,35 mm\n,forêt,,,,,\n";
+  EXPECT_EQ(read_manifest(folder.write("a.csv", csv)).rows_sha256, hash);
+  const std::string other_order =
+      "lens,true_cfg,style,steps,seed,prompt,id\n\n35 mm,2.5,oil,4,7,a,x\n,,,,,forêt,\n";
+  EXPECT_EQ(read_manifest(folder.write("b.csv", other_order)).rows_sha256, hash);
+  const std::string json =
+      R"({"text": "a", "cfg": 2.5, "id": "x", "seed": 7, "num_steps": 4, "style": "oil", "lens": "35 mm"}
+{"text": "forêt", "style": null})";
+  EXPECT_EQ(read_manifest(folder.write("a.jsonl", json)).rows_sha256, hash);
+
+  const std::string text_hash = read_manifest(folder.write("a.txt", "a\nb\n")).rows_sha256;
+  EXPECT_EQ(read_manifest(folder.write("b.txt", "\r\na\r\n\r\nb")).rows_sha256, text_hash);
+  for (const char* other : {"b\na\n", "a\n", "a\nb\nc\n", "a\nb \n"}) {
+    EXPECT_NE(read_manifest(folder.write("c.txt", other)).rows_sha256, text_hash) << other;
+  }
+}
+
+TEST(Manifest, SaysWhetherItBeginsWithAnOlderOne) {
+  const TemporaryFolder folder;
+  const Manifest old = read_manifest(folder.write("old.csv", "prompt,style\na,oil\nb,\n"));
+  const auto extends = [&](const std::string& name, const std::string& content) {
+    ManifestOptions options;
+    options.older = OlderManifest{old.num_rows, old.rows_sha256};
+    return read_manifest(folder.write(name, content), options).extends_older;
+  };
+  EXPECT_TRUE(extends("a.csv", "prompt,style\na,oil\nb,\n"));
+  EXPECT_TRUE(extends("a.csv", "prompt,style\na,oil\nb,\nc,ink\n"));
+  EXPECT_TRUE(extends("a.csv", "seed,style,prompt\n,oil,a\n,,b\n3,,c\n"));
+  EXPECT_TRUE(extends("a.jsonl", "{\"prompt\":\"a\",\"style\":\"oil\"}\n{\"prompt\":\"b\"}\n"));
+  EXPECT_FALSE(extends("a.csv", "prompt,style\na,oil\nb,ink\nc,\n"));
+  EXPECT_FALSE(extends("a.csv", "prompt,style\nc,\na,oil\nb,\n"));
+  EXPECT_FALSE(extends("a.csv", "prompt,style\na,oil\n"));
+  EXPECT_FALSE(old.extends_older) << "nobody asked";
+}
+
+TEST(Manifest, FindsIdsThatStandThereTwiceAmongMany) {
+  const TemporaryFolder folder;
+  const auto error_with = [&](const std::string& last_row) {
+    std::string csv = "id,prompt\n\n";
+    for (int i = 0; i < 5000; ++i) csv += i % 3 == 0 ? ",p\n" : cat("id-", i, ",p\n\n");
+    const std::string path = folder.write("many.csv", csv + last_row);
+    return error_of<ConfigError>([&] { read_manifest(path); });
+  };
+  EXPECT_EQ(error_with("id-5000,p\n"), "no error");
+  EXPECT_EQ(error_with("4000,p\n"), "no error") << "row 4000 has an id of its own";
+  // Row r is in line r + 3, and 2 blank lines stand before it for every 3 rows.
+  EXPECT_THAT(error_with("id-4000,p\n"), HasSubstr("'id-4000' is that of line 6669 and of line 8336"));
+  EXPECT_THAT(error_with("4002,p\n"), HasSubstr("'4002' is that of line 6673 and of line 8336"));
+}
+
 TEST(Manifest, LimitLeavesTheRestUnread) {
   const TemporaryFolder folder;
   ManifestOptions options;
@@ -197,6 +272,7 @@ TEST(Manifest, OfPromptsIsThatOfATextFile) {
   const Manifest from_options = manifest_from_prompts({"a cat", "a dog"});
   EXPECT_EQ(from_options.rows, from_file.rows);
   EXPECT_EQ(from_options.sha256, from_file.sha256);
+  EXPECT_EQ(from_options.rows_sha256, from_file.rows_sha256);
   EXPECT_THAT(error_of<ConfigError>([] {
                 manifest_from_prompts({"a", " "});
               }),
@@ -220,6 +296,17 @@ TEST_P(BadManifest, IsRefusedWithRuleNumbersAndRemedy) {
   const std::string path = folder.write(given.file, given.content);
   const std::string error = error_of<ConfigError>([&] { read_manifest(path); });
   for (const std::string& part : given.message) EXPECT_THAT(error, HasSubstr(part));
+}
+
+TEST_P(BadManifest, IsRefusedInOnePassAsInMemory) {
+  const BadCase& given = GetParam();
+  const TemporaryFolder folder;
+  const std::string path = folder.write(given.file, given.content);
+  EXPECT_EQ(error_of<ConfigError>([&] {
+              read_job_samples({path, {}}, {}, {}, {}, folder.path() / "samples");
+            }),
+            error_of<ConfigError>([&] { read_manifest(path); }));
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "samples"));
 }
 
 const std::string kLongId(257, 'x');
@@ -319,6 +406,10 @@ INSTANTIATE_TEST_SUITE_P(
                 "a.csv",
                 "id,prompt\n1,a\n,b\n",
                 {"'1' is that of line 2 and of line 3", "a row without an id has its number"}},
+        BadCase{"id_is_an_earlier_row_number",
+                "a.jsonl",
+                "{\"prompt\":\"a\"}\n{\"prompt\":\"b\"}\n\n{\"prompt\":\"c\",\"id\":1}\n",
+                {"'1' is that of line 2 and of line 4"}},
         BadCase{
             "json_syntax", "a.jsonl", "{\"prompt\":\"a\"}\n{\"prompt\":\n", {"line 2: not a JSON object"}},
         BadCase{"json_array", "a.jsonl", "[1]\n", {"line 1: a JSON object is needed, found array"}},

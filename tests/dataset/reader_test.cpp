@@ -36,8 +36,8 @@ void write_with_gaps(const Job& job, const std::filesystem::path& output) {
     writer.append(record);
     writer.append(failed_record(job.sample_at(0, 1), 1, "too hot"));
   }
-  write_shard(output, job.plan, 0, job.samples);
-  write_shard(output, job.plan, 1, job.samples);
+  job.write(output, 0);
+  job.write(output, 1);
   write_index(output);
 }
 
@@ -48,8 +48,7 @@ TEST(Dataset, GivesEveryColumnBack) {
   for (const auto& path : {folder.path(), folder.path() / "dataset.h5"}) {
     const Dataset dataset(path);
     ASSERT_EQ(dataset.size(), 3);
-    for (int64_t i = 0; i < 3; ++i)
-      EXPECT_EQ(dataset.row(i).sample, job.samples.samples[static_cast<size_t>(i)]);
+    for (int64_t i = 0; i < 3; ++i) EXPECT_EQ(dataset.row(i).sample, job.samples.sample(i));
     EXPECT_THAT(dataset.further_columns(), ElementsAre("style", "lens"));
     EXPECT_EQ(dataset.counts(), (StatusCounts{1, 1, 1}));
     EXPECT_EQ(dataset.row(1).error, "too hot");
@@ -116,35 +115,6 @@ TEST(Dataset, RefusesAnotherFormatVersion) {
   EXPECT_THAT(
       error_of<EnvironmentError>([&] { Dataset{folder.path()}; }),
       AllOf(HasSubstr("format version 2, this ditmesh reads version 1"), HasSubstr("version of ditmesh")));
-}
-
-TEST(Verify, FindsNothingInAGoodDataset) {
-  const TemporaryFolder folder;
-  write_with_gaps(small_job(), folder.path());
-  const VerifyReport report = verify_dataset(Dataset(folder.path()));
-  EXPECT_THAT(report.problems, ElementsAre());
-  EXPECT_EQ(report.counts, (StatusCounts{1, 1, 1}));
-}
-
-TEST(Verify, FindsAChangedPictureAndAMissingShard) {
-  const TemporaryFolder folder;
-  small_job().write_all(folder.path());
-  {
-    const hid_t file = H5Fopen((folder.path() / "shards/16x24-000000.h5").c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
-    const hid_t images = H5Dopen2(file, "/16x24/images", H5P_DEFAULT);
-    std::vector<uint8_t> pixels(2 * 16 * 24 * 3);
-    H5Dread(images, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, pixels.data());
-    pixels[16 * 24 * 3] ^= 1;  // of the second picture
-    H5Dwrite(images, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, pixels.data());
-    H5Dclose(images);
-    H5Fclose(file);
-  }
-  std::filesystem::remove(folder.path() / "shards/16x24-000001.h5");
-  const VerifyReport report = verify_dataset(Dataset(folder.path()));
-  EXPECT_THAT(report.problems,
-              ElementsAre(HasSubstr("sample '1' copy 0 in shard 16x24-000000: the pixels have the SHA-256"),
-                          AllOf(HasSubstr("sample '2' copy 0"), HasSubstr("cannot be read")),
-                          HasSubstr("the pixels give the content hash")));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "ditmesh/base/file.hpp"
 #include "ditmesh/base/hash.hpp"
 #include "helpers.hpp"
 
@@ -100,7 +101,7 @@ TEST(Shard, HoldsWhatTheContractSaysByThePlainHdf5Api) {
     writer.append(done_record(job.sample_at(0, 0), 0));
     writer.append(failed_record(job.sample_at(0, 2), 2, "NaN after decoding"));
   }
-  EXPECT_EQ(write_shard(folder.path(), job.plan, 0, job.samples), (StatusCounts{1, 1, 1}));
+  EXPECT_EQ(job.write(folder.path(), 0), (StatusCounts{1, 1, 1}));
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "shards/16x24-000000.h5.tmp"));
 
   const Hdf5Api file(folder.path() / "shards/16x24-000000.h5");
@@ -136,7 +137,7 @@ TEST(Shard, HasTypesAndFiltersOfTheContract) {
   const TemporaryFolder folder;
   const Job job(three_rows(), small_pictures(), {});
   job.journal_all(folder.path(), 0);
-  write_shard(folder.path(), job.plan, 0, job.samples);
+  job.write(folder.path(), 0);
   const Hdf5Api file(folder.path() / "shards/16x24-000000.h5");
 
   const hid_t images = file.open("/16x24/images");
@@ -189,7 +190,7 @@ TEST(Shard, SavesLatentsWhereThereAreSome) {
     JournalWriter writer(journal_path(folder.path(), "16x24-000000", 0, 0));
     writer.append(record);
   }
-  write_shard(folder.path(), job.plan, 0, job.samples);
+  job.write(folder.path(), 0);
   const Hdf5Api file(folder.path() / "shards/16x24-000000.h5");
   const auto latents = file.numbers<float>("/16x24/latents", H5T_NATIVE_FLOAT);
   ASSERT_EQ(latents.size(), 12U);
@@ -206,7 +207,7 @@ TEST(Shard, IsMadeOfTheOldFileAndNewJournals) {
     writer.append(failed_record(job.sample_at(0, 1), 1, "old"));
     writer.append(failed_record(job.sample_at(0, 2), 2, "old"));
   }
-  write_shard(folder.path(), job.plan, 0, job.samples);
+  job.write(folder.path(), 0);
   remove_journals(folder.path(), "16x24-000000");
   const Shard& shard = job.plan.shards[0];
   EXPECT_THAT(shard_status(folder.path(), shard),
@@ -218,7 +219,7 @@ TEST(Shard, IsMadeOfTheOldFileAndNewJournals) {
     writer.append(failed_record(job.sample_at(0, 0), 0, "new"));
     writer.append(failed_record(job.sample_at(0, 2), 2, "new"));
   }
-  EXPECT_EQ(write_shard(folder.path(), job.plan, 0, job.samples), (StatusCounts{0, 2, 1}));
+  EXPECT_EQ(job.write(folder.path(), 0), (StatusCounts{0, 2, 1}));
   {
     const Hdf5Api file(folder.path() / "shards/16x24-000000.h5");
     EXPECT_THAT(file.texts("/samples/error"), ElementsAre("", "", "new"));
@@ -227,7 +228,7 @@ TEST(Shard, IsMadeOfTheOldFileAndNewJournals) {
     EXPECT_TRUE(std::equal(first.pixels.begin(), first.pixels.end(), pixels.begin()));
   }
   // A crash before the journals were removed: the same again.
-  EXPECT_EQ(write_shard(folder.path(), job.plan, 0, job.samples), (StatusCounts{0, 2, 1}));
+  EXPECT_EQ(job.write(folder.path(), 0), (StatusCounts{0, 2, 1}));
 }
 
 TEST(Shard, StatusOfAFileThatIsNotThereIsEmpty) {
@@ -238,7 +239,7 @@ TEST(Shard, StatusOfAFileThatIsNotThereIsEmpty) {
 TEST(Shard, RefusesWhatBelongsToAnotherJob) {
   const TemporaryFolder folder;
   const Job job(three_rows(), small_pictures(), {});
-  const auto write = [&] { write_shard(folder.path(), job.plan, 0, job.samples); };
+  const auto write = [&] { job.write(folder.path(), 0); };
   const auto journal_only = [&](const JournalRecord& record) {
     remove_journals(folder.path(), "16x24-000000");
     JournalWriter(journal_path(folder.path(), "16x24-000000", 0, 0)).append(record);
@@ -260,49 +261,154 @@ TEST(Shard, RefusesWhatBelongsToAnotherJob) {
   Manifest longer = three_rows();
   longer.rows.push_back(longer.rows[1]);
   const Job other(longer, small_pictures(), {});
-  EXPECT_THAT(error_of<ConfigError>([&] { write_shard(folder.path(), other.plan, 0, other.samples); }),
+  EXPECT_THAT(error_of<ConfigError>([&] { other.write(folder.path(), 0); }),
               HasSubstr("holds 3 samples, this job puts 4 there"));
 }
 
 TEST(KnownStatus, IsThatOfShardsAndJournalsTogether) {
   const TemporaryFolder folder;
   const Job job(three_rows(), small_pictures(), {2, 1});
-  EXPECT_THAT(known_status(folder.path(), job.plan), ::testing::Each(SampleStatus::missing));
+  const auto known = [&] { return known_status(folder.path(), job.plan); };
+  EXPECT_THAT(known().samples, ::testing::Each(SampleStatus::missing));
+  EXPECT_THAT(known().has_file, ElementsAre(false, false));
+  EXPECT_THAT(known().has_journal, ElementsAre(false, false));
   {
     JournalWriter writer(journal_path(folder.path(), "16x24-000000", 0, 0));
     writer.append(done_record(job.sample_at(0, 0), 0));
     writer.append(failed_record(job.sample_at(0, 1), 1, "hot"));
   }
-  write_shard(folder.path(), job.plan, 0, job.samples);
+  // Nothing more to make, but there is no file yet.
+  EXPECT_THAT(known().samples, ElementsAre(SampleStatus::done, SampleStatus::failed, SampleStatus::missing));
+  EXPECT_THAT(known().has_file, ElementsAre(false, false));
+  EXPECT_THAT(known().has_journal, ElementsAre(true, false));
+  job.write(folder.path(), 0);
   remove_journals(folder.path(), "16x24-000000");
   JournalWriter(journal_path(folder.path(), "16x24-000001", 0, 0))
       .append(done_record(job.sample_at(1, 0), 0));
-  EXPECT_THAT(known_status(folder.path(), job.plan),
-              ElementsAre(SampleStatus::done, SampleStatus::failed, SampleStatus::done));
+  EXPECT_THAT(known().samples, ElementsAre(SampleStatus::done, SampleStatus::failed, SampleStatus::done));
+  EXPECT_THAT(known().has_file, ElementsAre(true, false));
+  EXPECT_THAT(known().has_journal, ElementsAre(false, true));
   JournalWriter(journal_path(folder.path(), "16x24-000000", 0, 1))
       .append(done_record(job.sample_at(0, 1), 1));
-  EXPECT_THAT(known_status(folder.path(), job.plan), ::testing::Each(SampleStatus::done));
+  EXPECT_THAT(known().samples, ::testing::Each(SampleStatus::done));
 }
 
-TEST(Shard, SurvivesAFullDisk) {
+TEST(KnownStatus, IsAskedOfTheShardsThatAreWanted) {
+  const TemporaryFolder folder;
+  const Job job(three_rows(), small_pictures(), {1, 1});
+  for (int64_t shard = 0; shard < 3; ++shard) {
+    job.journal_all(folder.path(), shard);
+    job.write(folder.path(), shard);
+  }
+  folder.write("shards/16x24-000001.h5", "not of this part");
+  const KnownStatus known =
+      known_status(folder.path(), job.plan, {}, [](int64_t shard) { return in_part(shard, 0, 2); });
+  EXPECT_THAT(known.samples, ElementsAre(SampleStatus::done, SampleStatus::missing, SampleStatus::done));
+  EXPECT_THAT(known.has_file, ElementsAre(true, false, true));
+  EXPECT_THAT(known.has_journal, ElementsAre(true, false, true));
+}
+
+TEST(KnownStatus, NamesADamagedShardAndTheWayOut) {
+  const TemporaryFolder folder;
+  const Job job(three_rows(), small_pictures(), {});
+  job.journal_all(folder.path(), 0);
+  job.write(folder.path(), 0);
+  const auto path = folder.path() / "shards/16x24-000000.h5";
+  const std::string whole = read_file(path);
+  const auto is_told = AllOf(HasSubstr("16x24-000000.h5"), HasSubstr("is damaged"),
+                             HasSubstr("remove it and start the job again: its samples are then made again"));
+  for (const size_t size : {size_t{0}, size_t{100}, whole.size() / 2, whole.size() - 1}) {
+    folder.write("shards/16x24-000000.h5", whole.substr(0, size));
+    EXPECT_THAT(error_of<EnvironmentError>([&] { known_status(folder.path(), job.plan); }), is_told) << size;
+    EXPECT_THAT(error_of<EnvironmentError>([&] { job.write(folder.path(), 0); }), is_told) << size;
+  }
+  // The remedy works: the journals still have its samples.
+  std::filesystem::remove(path);
+  EXPECT_THAT(known_status(folder.path(), job.plan).has_file, ElementsAre(false));
+  EXPECT_EQ(job.write(folder.path(), 0), (StatusCounts{0, 3, 0}));
+}
+
+// Names of what is in OUTPUT/shards.
+std::vector<std::string> files_in_shards(const std::filesystem::path& output) {
+  std::vector<std::string> names;
+  for (const auto& file : std::filesystem::directory_iterator(output / "shards")) {
+    names.push_back(file.path().filename().string());
+  }
+  return names;
+}
+
+TEST(Shard, LeavesNothingWhenTheDiskIsFull) {
   const TemporaryFolder folder;
   const Job job(three_rows(), small_pictures(), {});
   job.journal_all(folder.path(), 0);
   for (const rlim_t bytes : {0, 100, 2000, 5000}) {
     const FileSizeLimit limit(bytes);
-    EXPECT_THAT(
-        error_of<EnvironmentError>([&] { write_shard(folder.path(), job.plan, 0, job.samples); }),
-        AllOf(HasSubstr("File too large: "), HasSubstr("16x24-000000.h5.tmp"), HasSubstr("free space")));
-    EXPECT_FALSE(std::filesystem::exists(folder.path() / "shards/16x24-000000.h5"));
+    EXPECT_THAT(error_of<EnvironmentError>([&] {
+                  job.write(folder.path(), 0, {{}, "attempt-3"});
+                }),
+                AllOf(HasSubstr("File too large: "), HasSubstr("16x24-000000.h5.attempt-3.tmp"),
+                      HasSubstr("free space")));
+    EXPECT_THAT(files_in_shards(folder.path()), ElementsAre());
   }
-  EXPECT_EQ(write_shard(folder.path(), job.plan, 0, job.samples), (StatusCounts{0, 3, 0}));
+  EXPECT_EQ(job.write(folder.path(), 0), (StatusCounts{0, 3, 0}));
+  EXPECT_THAT(files_in_shards(folder.path()), ElementsAre("16x24-000000.h5"));
+}
+
+TEST(Shard, LeavesNothingWhenItIsCancelled) {
+  const TemporaryFolder folder;
+  const Job job(three_rows(), small_pictures(), {});
+  job.journal_all(folder.path(), 0);
+  const auto file_count_while_writing = [&] {
+    EXPECT_THAT(files_in_shards(folder.path()), ElementsAre("16x24-000000.h5.attempt-1.tmp"));
+  };
+  for (int rows_before = 0; rows_before < 3; ++rows_before) {
+    int asked = 0;
+    WriteShardOptions options;
+    options.temporary_suffix = "attempt-1";
+    options.cancelled = [&] {
+      file_count_while_writing();
+      return asked++ == rows_before;
+    };
+    EXPECT_THAT(error_of<EnvironmentError>([&] { job.write(folder.path(), 0, options); }),
+                AllOf(HasSubstr(cat("was stopped after ", rows_before, " of 3 samples")),
+                      HasSubstr("still in the journal")));
+    EXPECT_EQ(asked, rows_before + 1);
+    EXPECT_THAT(files_in_shards(folder.path()), ElementsAre());
+  }
+  EXPECT_EQ(job.write(folder.path(), 0), (StatusCounts{0, 3, 0}));
+}
+
+TEST(Shard, ThatIsThereStaysWhenItsSuccessorCannotBeWritten) {
+  const TemporaryFolder folder;
+  const Job job(three_rows(), small_pictures(), {});
+  job.journal_all(folder.path(), 0);
+  job.write(folder.path(), 0);
+  const std::string before = read_file(folder.path() / "shards/16x24-000000.h5");
+  EXPECT_THAT(error_of<EnvironmentError>([&] {
+                job.write(folder.path(), 0, {[] { return true; }, ""});
+              }),
+              HasSubstr("was stopped after 0 of 3"));
+  EXPECT_EQ(read_file(folder.path() / "shards/16x24-000000.h5"), before);
+}
+
+TEST(Shard, TakesPicturesOfOneSize) {
+  const TemporaryFolder folder;
+  Manifest manifest = three_rows();
+  manifest.rows[1].height = 8;
+  const Job job(manifest, small_pictures(), {});
+  const std::vector<int64_t> mixed = {0, 1};
+  EXPECT_THAT(error_of<InternalError>([&] {
+                write_shard(folder.path(), {"16x24-000000", 0, mixed}, job.samples);
+              }),
+              HasSubstr("the shard 16x24-000000 of 16x24 pictures is to take one of 8x24"));
+  EXPECT_THAT(files_in_shards(folder.path()), ElementsAre());
 }
 
 TEST(Shard, SaysWhenItCannotBeWritten) {
   const TemporaryFolder folder;
   folder.write("shards", "a file where the folder should be");
   const Job job(three_rows(), small_pictures(), {});
-  EXPECT_THAT(error_of<EnvironmentError>([&] { write_shard(folder.path(), job.plan, 0, job.samples); }),
+  EXPECT_THAT(error_of<EnvironmentError>([&] { job.write(folder.path(), 0); }),
               HasSubstr("cannot create the folder"));
 }
 

@@ -21,10 +21,15 @@ class Sha256 {
   void update(const void* bytes, size_t size);
   void update(std::string_view text) { update(text.data(), text.size()); }
 
-  /// The digest; the object is spent afterwards.
+  /// The digest; the object is spent afterwards, until restart().
   std::array<uint8_t, 32> digest();
   /// The digest as 64 lower-case hexadecimal digits.
   std::string hex_digest();
+
+  /// Forgets what it was given: cheaper than a new object.
+  void restart();
+  /// Another object that was given the same so far.
+  Sha256 clone() const;
 
  private:
   struct State;

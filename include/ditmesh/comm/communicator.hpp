@@ -24,7 +24,7 @@ class Work {
   Work() = default;  // already done
   explicit Work(std::function<void()> finish) : finish_(std::move(finish)) {}
   Work(Work&& other) noexcept : finish_(std::exchange(other.finish_, nullptr)) {}
-  Work& operator=(Work&& other);
+  Work& operator=(Work&& other) noexcept;
   ~Work();
 
   void wait();

@@ -24,6 +24,10 @@ class MpiSession {
   int node_rank() const { return node_rank_; }
   int node_size() const { return node_size_; }
 
+  /// Where another rank runs, and as which process.
+  const std::string& host_of(int rank) const { return hosts_.at(static_cast<size_t>(rank)); }
+  int64_t process_of(int rank) const { return processes_.at(static_cast<size_t>(rank)); }
+
   /// A communicator of all ranks on CPU tensors.
   std::unique_ptr<Communicator> world() const;
 
@@ -44,6 +48,8 @@ class MpiSession {
   int size_ = 1;
   int node_rank_ = 0;
   int node_size_ = 1;
+  std::vector<std::string> hosts_;
+  std::vector<int64_t> processes_;
 };
 
 }  // namespace ditmesh

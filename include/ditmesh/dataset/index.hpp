@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "ditmesh/base/hash.hpp"
 #include "ditmesh/base/log.hpp"
@@ -26,9 +28,37 @@ struct IndexResult {
   int64_t num_shards = 0;
 };
 
-/// Writes OUTPUT/dataset.h5 over all files in OUTPUT/shards. Throws ConfigError
-/// if there are none or two hold the same sample, EnvironmentError if a shard
-/// cannot be read.
+/// What an index is laid out by: which samples are where.
+struct ScannedShard {
+  std::string name;
+  std::string bucket;
+  int64_t begin = 0;                 // of its samples in the bucket
+  std::vector<int64_t> rows;         // of the manifest, by position
+  std::vector<int32_t> copies;       // likewise
+  std::vector<std::string> columns;  // of /samples
+
+  bool operator==(const ScannedShard&) const = default;
+};
+
+/// The names of the files in OUTPUT/shards, sorted; none if the folder is not there.
+std::vector<std::string> shard_names(const std::filesystem::path& output);
+
+/// Opens every `num_ranks`-th shard, from number `rank` on, one at a time: ranks do it in parallel, and one
+/// of them writes the index from what all found. Throws ConfigError if there are no shards at all,
+/// EnvironmentError if one cannot be read.
+std::vector<ScannedShard> scan_shards(const std::filesystem::path& output, int rank = 0, int num_ranks = 1);
+
+/// As bytes between ranks; unpack_shards(pack_shards(s)) == s, and throws InternalError for other bytes.
+std::string pack_shards(const std::vector<ScannedShard>& shards);
+std::vector<ScannedShard> unpack_shards(std::string_view bytes);
+
+/// Writes OUTPUT/dataset.h5 over these shards, in any order: what others hold is not in the index. In
+/// memory are 48 bytes a sample and the columns of 65,536 samples; one shard is open at a time. Throws
+/// ConfigError if two shards hold the same sample, EnvironmentError if one cannot be read.
+IndexResult write_index_of(const std::filesystem::path& output, std::vector<ScannedShard> shards,
+                           const IndexOptions& options = {}, const Log& log = {});
+
+/// The same over all files in OUTPUT/shards.
 IndexResult write_index(const std::filesystem::path& output, const IndexOptions& options = {},
                         const Log& log = {});
 

@@ -66,17 +66,4 @@ class Dataset {
   mutable std::unique_ptr<OpenShard> open_shard_;
 };
 
-/// What a check of every picture found.
-struct VerifyReport {
-  StatusCounts counts;
-  std::vector<std::string> problems;  // one sentence each; empty: all is well
-  std::string content_hash;           // recomputed from the pixels
-
-  bool ok() const { return problems.empty(); }
-};
-
-/// Reads every picture and compares its SHA-256 with the one recorded, and the
-/// content hash with the index's. Problems are collected, not thrown.
-VerifyReport verify_dataset(const Dataset& dataset);
-
 }  // namespace ditmesh

@@ -8,8 +8,6 @@
 #include <string_view>
 #include <vector>
 
-#include "ditmesh/dataset/manifest.hpp"
-
 namespace ditmesh {
 
 /// What became of a sample; stored with these numbers in an HDF5 enum.
@@ -33,7 +31,7 @@ struct Sample {
   int32_t steps = 0;
   float guidance = 0;
   float true_cfg = 0;
-  std::vector<std::string> further;  // cells of SampleList::further_columns
+  std::vector<std::string> further;  // cells of SampleSource::further_columns()
 
   /// Two transformer evaluations a step, the second with the negative prompt.
   bool uses_true_cfg() const { return true_cfg > 1; }
@@ -52,25 +50,5 @@ struct SamplingDefaults {
   uint64_t seed = 0;            // the job's
   int32_t images_per_prompt = 1;
 };
-
-struct SampleList {
-  /// In manifest order, copies together.
-  std::vector<Sample> samples;
-  std::vector<std::string> further_columns;
-  /// Manifest rows whose seed was above 2^32 − 1; to be told once.
-  int64_t num_reduced_seeds = 0;
-  /// Manifest rows with a negative prompt of their own but a true CFG of 1 or
-  /// less, which does not look at it; to be told once.
-  int64_t num_unused_negative_prompts = 0;
-};
-
-/// Seeds: copy k of a row with seed s uses (s + k) mod 2^32; a row without one
-/// uses derived_seed(). Throws ConfigError for defaults that cannot work.
-SampleList make_samples(const Manifest& manifest, const SamplingDefaults& defaults);
-
-/// The first 32 bits, big-endian, of the SHA-256 of the JSON text
-/// `[JOB_SEED,"ID",COPY]` (no blanks, UTF-8 unescaped). For job seed 7, id
-/// "cat", copy 0 that is the text [7,"cat",0].
-int64_t derived_seed(uint64_t job_seed, std::string_view id, int32_t copy);
 
 }  // namespace ditmesh

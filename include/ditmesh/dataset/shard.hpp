@@ -3,12 +3,15 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <iosfwd>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "ditmesh/base/log.hpp"
 #include "ditmesh/dataset/plan.hpp"
-#include "ditmesh/dataset/sample.hpp"
+#include "ditmesh/dataset/sample_source.hpp"
 
 namespace ditmesh {
 
@@ -28,24 +31,54 @@ struct StatusCounts {
 
 std::ostream& operator<<(std::ostream& out, const StatusCounts& counts);
 
+/// What belongs into a shard: all that its writer must know of the plan.
+struct ShardContent {
+  std::string name;                  // as Shard::name
+  int64_t begin = 0;                 // position in the bucket of its first sample
+  std::span<const int64_t> samples;  // by position: indices into the job's samples
+};
+
+ShardContent shard_content(const Plan& plan, int64_t shard);
+
+struct WriteShardOptions {
+  /// Asked before each row; true drops the shard.
+  std::function<bool()> cancelled;
+  /// Makes the temporary name that of one attempt: NAME.h5.SUFFIX.tmp.
+  std::string temporary_suffix;
+};
+
 /// Writes OUTPUT/shards/NAME.h5 from the journals of the shard; what no journal
 /// has comes from the shard file that is already there, if any, else its status
 /// is missing. Complete or not there: temporary name, sync, rename. The journals
 /// stay: remove_journals() is the caller's next call.
 ///
-/// Throws EnvironmentError if it cannot be written, or if a journal holds a
-/// picture of another size than the bucket's.
-StatusCounts write_shard(const std::filesystem::path& output, const Plan& plan, int64_t shard,
-                         const SampleList& samples, const Log& log = {});
+/// Throws EnvironmentError if it was cancelled, if it cannot be written, if the
+/// file that is already there is damaged, or if a journal holds a picture of
+/// another size than the bucket's. The temporary file is gone then.
+StatusCounts write_shard(const std::filesystem::path& output, const ShardContent& content,
+                         const SampleSource& samples, const WriteShardOptions& options = {},
+                         const Log& log = {});
 
 /// The status of each sample of a finished shard, by position; empty if the
 /// file is not there. Throws EnvironmentError if it is damaged, ConfigError if
 /// it holds another number of samples.
 std::vector<SampleStatus> shard_status(const std::filesystem::path& output, const Shard& shard);
 
-/// What OUTPUT already has, shards and journals together, by index of the
-/// sample: what a restart does not make again.
-std::vector<SampleStatus> known_status(const std::filesystem::path& output, const Plan& plan,
-                                       const Log& log = {});
+/// What OUTPUT already has, shards and journals together: what a restart does
+/// not make again.
+struct KnownStatus {
+  std::vector<SampleStatus> samples;  // by index of the sample; 1 byte each
+  /// By index of the shard: its file is there. Without it the shard is still to
+  /// be written, even if journals have every sample.
+  std::vector<bool> has_file;
+  /// By index of the shard: journals know something of it.
+  std::vector<bool> has_journal;
+};
+
+/// With `is_wanted`, only those shards are looked at (those of a part); the
+/// others' samples are missing. Throws EnvironmentError naming a shard file that
+/// is damaged.
+KnownStatus known_status(const std::filesystem::path& output, const Plan& plan, const Log& log = {},
+                         const std::function<bool(int64_t shard)>& is_wanted = {});
 
 }  // namespace ditmesh

@@ -66,6 +66,8 @@ class PromptCache {
   /// `groups`: the prompts of this batch and of those after it. Encodes what is
   /// missing for the first group and for as many more as fit; forgets the rest.
   void prepare(const std::vector<std::vector<std::string>>& groups);
+  /// Encodes these too, forgetting nothing: one by one where a window cannot be encoded.
+  void add(const std::vector<std::string>& prompts);
   /// Whether all of these are encoded.
   bool holds(const std::vector<std::string>& prompts) const;
   /// Throws InternalError for a prompt that was not prepared.

@@ -1,0 +1,53 @@
+#pragma once
+// What there is of a dataset that has no index yet: a job is running, was stopped, or crashed.
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ditmesh/base/json.hpp"
+#include "ditmesh/dataset/job_record.hpp"
+#include "ditmesh/dataset/shard.hpp"
+
+namespace ditmesh {
+
+struct UnfinishedPart {
+  Part part;
+  OrderedJson attempts;  // as in the job file
+  std::string go_on;     // the command
+};
+
+struct Unfinished {
+  std::filesystem::path folder;
+  std::optional<int64_t> num_samples;  // of the whole dataset, if a job file says
+  StatusCounts in_shards;
+  int64_t num_shards = 0;
+  int64_t in_journals = 0;  // records; about as many samples: one that failed may stand there twice
+  int64_t num_journals = 0;
+  std::vector<std::string> damaged;  // shards that cannot be read: "NAME: why"
+  std::vector<UnfinishedPart> parts;
+  std::vector<Part> missing_parts;   // without a job file
+  std::vector<std::string> running;  // jobs that hold the lock, as they call themselves
+  bool only_index_is_missing = false;
+
+  /// Samples that are neither in a shard nor in a journal; nothing if num_samples is not known.
+  std::optional<int64_t> num_missing() const;
+};
+
+/// Whether the folder has no dataset.h5, but what a job leaves before it.
+bool is_unfinished(const std::filesystem::path& folder);
+
+/// Reads job files, the status column of the shards and the lengths in the journals, but no pixels. Throws
+/// ConfigError for a job file that cannot be used.
+Unfinished inspect_unfinished(const std::filesystem::path& folder);
+
+OrderedJson to_json(const Unfinished& unfinished);
+/// Several lines, for people.
+std::string to_text(const Unfinished& unfinished);
+
+/// The command line that goes on with a job: every option that has not its default, quoted for a shell.
+std::string command_to_go_on(const JobRecord& record);
+
+}  // namespace ditmesh

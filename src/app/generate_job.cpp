@@ -1,0 +1,265 @@
+#include "generate_job.hpp"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <thread>
+
+#include "ditmesh/base/file.hpp"
+#include "ditmesh/base/text.hpp"
+#include "ditmesh/dataset/index.hpp"
+#include "ditmesh/dataset/sample_store.hpp"
+#include "ditmesh/job/result_writer.hpp"
+#include "job_control.hpp"
+#include "progress.hpp"
+#include "rank_device.hpp"
+#include "shared_folder.hpp"
+#include "signals.hpp"
+
+namespace ditmesh {
+
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+// A warning signal leaves about a minute or more: a batch that takes longer to its end is dropped.
+constexpr double kFinishWithin_s = 60;
+
+// DITMESH_TEST_SLEEP=RANK:SECONDS puts a rank to sleep before its first batch.
+void sleep_if_tested(int rank) {
+  const char* value = std::getenv("DITMESH_TEST_SLEEP");
+  if (value == nullptr) return;
+  const auto parts = split(value, ':');
+  if (parts.size() == 2 && parse_int(parts[0]) == rank) {
+    std::this_thread::sleep_for(std::chrono::duration<double>(parse_double(parts[1]).value_or(0)));
+  }
+}
+
+// Whether the batch in flight is worth finishing.
+class StepGate {
+ public:
+  explicit StepGate(JobControl& control) : control_(control) {}
+
+  bool operator()(const char* doing, int step, int steps) {
+    control_.activity().set(doing);
+    control_.activity().set_step(step, steps);
+    if (step == 1) begin_ = Clock::now();
+    if (steps == 0) return true;
+    switch (control_.stop_reason()) {
+      case StopReason::none:
+      case StopReason::time_limit:  // it was begun because it fits
+        return true;
+      case StopReason::warning:
+        return step > 1 && since(begin_) / (step - 1) * (steps - step + 1) <= kFinishWithin_s;
+      case StopReason::terminate:
+        return false;
+    }
+    return true;
+  }
+
+ private:
+  JobControl& control_;
+  Clock::time_point begin_;
+};
+
+// All of a rank's parts together.
+class RankJob {
+ public:
+  RankJob(const Command& command, const GenerateSettings& settings, PreparedJob* prepared,
+          const MpiSession& mpi, const RankDevice& device, const Log& log)
+      : command_(command),
+        settings_(settings),
+        prepared_(prepared),
+        mpi_(mpi),
+        device_(device),
+        log_(log),
+        samples_(settings.samples),
+        writer_(settings.output(), mpi.rank(), settings.attempt, samples_, writer_callbacks(), log),
+        control_(mpi.rank(), static_cast<double>(settings.options.integer("timeout")),
+                 prepared != nullptr ? prepared->make_coordinator(mpi.size()) : nullptr, control_hooks()) {}
+
+  /// Until every sample is in a shard, or the job stops.
+  void run() {
+    {
+      std::optional<ProgressDisplay> display;
+      if (prepared_ != nullptr)
+        display.emplace(
+            prepared_->num_samples(), [this] { return progress(); }, log_);
+      if (settings_.has_work) make_pictures();
+      control_.wait_for_end();
+      writer_.finish(control_.stop_reason() != StopReason::none);
+    }
+    seconds_.queue = control_.waited_s();
+    if (prepared_ != nullptr && control_.stop_reason() == StopReason::none) write_the_index();
+    control_.leave();
+  }
+
+  StopReason stop_reason() const { return control_.stop_reason(); }
+  JobCounts counts() const { return control_.counts(); }
+
+  /// What this rank made, and where its time went.
+  OrderedJson report() const {
+    const WriterSeconds writer = writer_.seconds();
+    return {{"rank", mpi_.rank()},
+            {"host", MpiSession::host_name()},
+            {"made", num_made_},
+            {"seconds",
+             {{"load", seconds_.pictures.load},
+              {"encode", seconds_.pictures.encode},
+              {"denoise", seconds_.pictures.denoise},
+              {"decode", seconds_.pictures.decode},
+              {"queue", seconds_.queue},
+              {"held_up_by_journal", writer.held_up},
+              {"index", seconds_.index},
+              {"journal_thread", writer.journal},
+              {"shard_thread", writer.shard}}}};
+  }
+
+ private:
+  struct Seconds {
+    PictureSeconds pictures;
+    double queue = 0;  // waiting for the coordinator
+    double index = 0;
+  };
+
+  void make_pictures() {
+    control_.activity().set("reading the weights");
+    PictureMaker maker(settings_.pictures(), samples_, device_, StepGate(control_), log_);
+    sleep_if_tested(mpi_.rank());
+    while (const auto order = control_.next_order()) {
+      auto made = maker.make(*order);
+      if (!made) {
+        control_.drop(*order);
+        break;
+      }
+      num_made_ += static_cast<int64_t>(made->records.size());
+      control_.activity().set("handing over to the journal");
+      writer_.save(order->shard_name, std::move(made->records), std::move(made->result));
+    }
+    seconds_.pictures = maker.seconds();
+  }
+
+  ProgressCounts progress() const {
+    const JobCounts counts = control_.counts();
+    return {counts.done, counts.failed};
+  }
+
+  void write_the_index() {
+    const auto start = Clock::now();
+    control_.activity().set("writing the index");
+    prepared_->write_index(log_);
+    seconds_.index = since(start);
+  }
+
+  ResultWriter::Callbacks writer_callbacks() {
+    return {[this](const WorkResult& result) { control_.unit_saved(result); },
+            [this](int64_t shard) { control_.shard_written(shard); },
+            [this](std::exception_ptr error) { end_all(error); }};
+  }
+
+  JobControl::Hooks control_hooks() {
+    return {[this](const ShardOrder& order) { writer_.write_shard(order); },
+            [this](const std::string& shard_name) { writer_.close_journal(shard_name); },
+            [this](int rank, double silent_s, const std::string& doing) { give_up(rank, silent_s, doing); },
+            [this](std::exception_ptr error) { end_all(error); }};
+  }
+
+  // An error of a thread of this rank.
+  [[noreturn]] void end_all(const std::exception_ptr& error) {
+    try {
+      std::rethrow_exception(error);
+    } catch (const std::exception& caught) {
+      abort_job(mpi_, command_, caught);
+    }
+  }
+
+  [[noreturn]] void give_up(int rank, double silent_s, const std::string& doing) {
+    abort_job(mpi_, command_,
+              CommError(cat("rank ", rank, " (data=", rank, ") on ", mpi_.host_of(rank), ", process ",
+                            mpi_.process_of(rank), ", has said nothing for ", static_cast<int>(silent_s),
+                            " s (--timeout ", settings_.options.text("timeout"), "); it was: ", doing),
+                        "look at that host, and start the same command again: what is in journals and "
+                        "shards stays"));
+  }
+
+  const Command& command_;
+  const GenerateSettings& settings_;
+  PreparedJob* prepared_;
+  const MpiSession& mpi_;
+  const RankDevice& device_;
+  const Log& log_;
+  SampleStore samples_;
+  ResultWriter writer_;
+  JobControl control_;
+  Seconds seconds_;
+  int64_t num_made_ = 0;
+};
+
+std::string_view end_name(StopReason reason) {
+  switch (reason) {
+    case StopReason::none:
+      return "done";
+    case StopReason::warning:
+      return "warning signal";
+    case StopReason::terminate:
+      return "terminated";
+    case StopReason::time_limit:
+      return "time limit";
+  }
+  return "";
+}
+
+}  // namespace
+
+ExitCode run_generate_job(const Command& command, const Options& options, PreparedJob* prepared,
+                          const MpiSession& mpi, const Log& log) {
+  const auto start = Clock::now();
+  const auto world = mpi.world();
+  const RankDevice device = choose_device(options, mpi, *world, log);
+  // Everything is known now: rank 0 makes the last comparisons, and begins to write.
+  share_error(mpi, [&] {
+    prepared->open_output(log);
+    prepared->begin_attempt(device, mpi, log);
+  });
+  const GenerateSettings settings =
+      GenerateSettings::from_text(mpi.broadcast(prepared != nullptr ? prepared->settings().to_text() : ""));
+  check_shared_folder(mpi, settings.output() / "journal");
+
+  int exit_code = static_cast<int>(ExitCode::done);
+  {
+    RankJob job(command, settings, prepared, mpi, device, log);
+    try {
+      job.run();
+    } catch (const std::exception& error) {
+      abort_job(mpi, command, error);  // while the threads of the job still stand
+    }
+    const auto per_rank = mpi.all_gather(job.report().dump());
+    if (prepared != nullptr) {
+      const JobCounts counts = job.counts();
+      prepared->end_attempt(std::string(end_name(job.stop_reason())), counts, per_rank);
+      const std::string where = settings.output().string();
+      if (job.stop_reason() != StopReason::none) {
+        log.warning(cat("stopped in time (", end_name(job.stop_reason()), ") after ",
+                        human_seconds(since(start)), " with ", counts.done, " of ", counts.total,
+                        " pictures: the same command goes on"));
+        exit_code = static_cast<int>(ExitCode::requeue);
+      } else {
+        log.info(cat(counted(counts.done, "picture"), ", ", counts.done - counts.done_before,
+                     " of them now, in ", human_seconds(since(start)), ": ", where));
+        if (counts.failed > 0) {
+          log.warning(cat(counted(counts.failed, "sample"), " failed: see 'ditmesh inspect ", where,
+                          "'; --retry-failed makes them again"));
+          exit_code = static_cast<int>(ExitCode::some_failed);
+        }
+      }
+    }
+  }
+  return static_cast<ExitCode>(world->agree(exit_code));
+}
+
+}  // namespace ditmesh

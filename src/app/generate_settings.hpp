@@ -1,0 +1,30 @@
+#pragma once
+// What all ranks of `generate` know of the job: rank 0 tells them. The plan and the samples' state stay
+// with rank 0; samples are looked up in the file that it wrote.
+
+#include <filesystem>
+#include <string>
+
+#include "ditmesh/model/flux_description.hpp"
+#include "options.hpp"
+#include "picture_maker.hpp"
+
+namespace ditmesh {
+
+struct GenerateSettings {
+  Options options;
+  std::filesystem::path model_folder;
+  std::filesystem::path samples;  // a SampleStore
+  int64_t attempt = 0;
+  int64_t max_sequence_length = 0;
+  bool has_work = true;  // there are samples to make
+  int num_ranks = 1;
+
+  std::filesystem::path output() const { return options.text("output"); }
+  PictureSettings pictures() const;
+
+  std::string to_text() const;
+  static GenerateSettings from_text(const std::string& text);
+};
+
+}  // namespace ditmesh

@@ -1,0 +1,214 @@
+#include "job_control.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "ditmesh/base/text.hpp"
+#include "signals.hpp"
+
+namespace ditmesh {
+
+namespace {
+
+// A message waits this long at most; short against a batch, long against what looking costs.
+constexpr std::chrono::milliseconds kPoll{1};
+constexpr std::chrono::milliseconds kTick{50};
+
+double seconds_since(JobClock::time_point start) {
+  return std::chrono::duration<double>(JobClock::now() - start).count();
+}
+
+bool is_for_coordinator(MessageKind kind) { return kind <= MessageKind::leave; }
+
+}  // namespace
+
+std::string Activity::text() const {
+  const int steps = steps_;
+  return steps == 0 ? std::string(doing_) : cat(doing_.load(), " ", step_.load(), " of ", steps);
+}
+
+JobControl::JobControl(int rank, double timeout_s, std::unique_ptr<Coordinator> coordinator, Hooks hooks)
+    : rank_(rank),
+      timeout_s_(timeout_s),
+      coordinator_(std::move(coordinator)),
+      hooks_(std::move(hooks)),
+      last_beat_(JobClock::now()),
+      last_tick_(last_beat_),
+      heard_from_coordinator_(last_beat_),
+      thread_([this] { run(); }) {}
+
+JobControl::~JobControl() {
+  {
+    const std::lock_guard lock(mutex_);
+    quit_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+void JobControl::post(ControlMessage message) {
+  {
+    const std::lock_guard lock(mutex_);
+    outgoing_.push_back(std::move(message));
+  }
+  changed_.notify_all();
+}
+
+std::optional<WorkOrder> JobControl::next_order() {
+  const auto start = JobClock::now();
+  activity_.set("waiting for work");
+  std::unique_lock lock(mutex_);
+  if (!ended_) {
+    outgoing_.push_back({MessageKind::ready, {}, {}});
+    changed_.notify_all();
+  }
+  changed_.wait(lock, [&] { return order_ || ended_; });
+  waited_s_ += seconds_since(start);
+  if (ended_ && stop_reason_ == StopReason::none) return std::nullopt;
+  auto order = std::exchange(order_, std::nullopt);
+  if (ended_ && order) {
+    // It came just before the stop: nobody makes it now.
+    lock.unlock();
+    drop(*order);
+    return std::nullopt;
+  }
+  return order;
+}
+
+void JobControl::drop(const WorkOrder& order) { unit_saved({order.unit, {}, 0}); }
+
+JobCounts JobControl::counts() const {
+  const std::lock_guard lock(mutex_);
+  return counts_;
+}
+
+void JobControl::wait_for_end() {
+  activity_.set("waiting for the end");
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return ended_; });
+}
+
+void JobControl::leave() {
+  activity_.set("leaving");
+  post({MessageKind::leave, {}, {}});
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return left_; });
+}
+
+void JobControl::run() {
+  try {
+    serve();
+  } catch (...) {
+    hooks_.failed(std::current_exception());
+  }
+}
+
+void JobControl::serve() {
+  while (true) {
+    std::deque<ControlMessage> outgoing;
+    bool quit = false;
+    {
+      const std::lock_guard lock(mutex_);
+      outgoing = std::exchange(outgoing_, {});
+      quit = quit_;
+    }
+    for (const ControlMessage& message : outgoing) channel_.send(0, pack(message));
+    const bool received = receive_all();
+    look_for_signals();
+    keep_watch();
+    if (quit && (!coordinator_ || coordinator_->everybody_left()) && !channel_.is_sending()) return;
+    if (received) continue;
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, kPoll, [&] { return !outgoing_.empty(); });
+  }
+}
+
+bool JobControl::receive_all() {
+  bool any = false;
+  while (const auto received = channel_.receive()) {
+    any = true;
+    const ControlMessage message = unpack_message(received->bytes);
+    if (is_for_coordinator(message.kind)) {
+      send(coordinator_->on_message(received->rank, message, JobClock::now()));
+    } else {
+      take(received->rank, message);
+    }
+  }
+  if (coordinator_ && any) {
+    const std::lock_guard lock(mutex_);
+    counts_ = coordinator_->counts();
+  }
+  return any;
+}
+
+void JobControl::take(int /*from*/, const ControlMessage& message) {
+  heard_from_coordinator_ = JobClock::now();
+  if (message.kind == MessageKind::write_shard) {
+    hooks_.write_shard(to_shard_order(message));
+    return;
+  }
+  if (message.kind == MessageKind::close_journal) {
+    hooks_.close_journal(message.text);
+    return;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    switch (message.kind) {
+      case MessageKind::assign:
+        order_ = to_work_order(message);
+        break;
+      case MessageKind::stop:
+        stop_reason_ = static_cast<StopReason>(message.numbers.at(0));
+        ended_ = true;
+        break;
+      case MessageKind::finish:
+        ended_ = true;
+        break;
+      case MessageKind::left:
+        left_ = true;
+        break;
+      default:
+        break;
+    }
+  }
+  changed_.notify_all();
+}
+
+void JobControl::send(const Coordinator::Outbox& outbox) {
+  for (const Coordinator::Outgoing& outgoing : outbox) channel_.send(outgoing.rank, pack(outgoing.message));
+}
+
+void JobControl::look_for_signals() {
+  const StopReason reason = stop_signal();
+  if (reason == requested_) return;
+  requested_ = reason;
+  channel_.send(0, pack({MessageKind::stop_request, {static_cast<int64_t>(reason)}, {}}));
+}
+
+void JobControl::keep_watch() {
+  bool left = false;
+  {
+    const std::lock_guard lock(mutex_);
+    left = left_;
+  }
+  const auto now = JobClock::now();
+  if (left && !coordinator_) return;
+  if (!left && seconds_since(last_beat_) >= std::min(1.0, timeout_s_ / 5)) {
+    last_beat_ = now;
+    channel_.send(0, pack({MessageKind::heartbeat, {}, activity_.text()}));
+  }
+  if (!coordinator_) {
+    // Only the coordinator names who is lost; but nobody else can say that it is lost itself.
+    const double silent_s = seconds_since(heard_from_coordinator_);
+    if (silent_s > 1.5 * timeout_s_) hooks_.rank_is_lost(0, silent_s, "coordinating");
+    return;
+  }
+  if (now - last_tick_ < kTick) return;
+  last_tick_ = now;
+  send(coordinator_->on_tick(now));
+  if (const auto lost = coordinator_->lost_rank(now)) {
+    hooks_.rank_is_lost(lost->rank, lost->silent_s, lost->doing);
+  }
+}
+
+}  // namespace ditmesh

@@ -1,0 +1,112 @@
+#pragma once
+// This rank's end of the control channel: orders in, results and heartbeats out, by a thread of its own,
+// so that they go on while the device computes. On rank 0 the thread is the coordinator too.
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "ditmesh/comm_mpi/control_channel.hpp"
+#include "ditmesh/comm_mpi/mpi_session.hpp"
+#include "ditmesh/job/coordinator.hpp"
+
+namespace ditmesh {
+
+/// What this rank's generating thread does, for heartbeats: written often, read now and then.
+class Activity {
+ public:
+  void set(const char* doing) { doing_ = doing, steps_ = 0; }
+  void set_step(int step, int steps) { step_ = step, steps_ = steps; }
+  std::string text() const;
+
+ private:
+  std::atomic<const char*> doing_{"starting"};  // a literal
+  std::atomic<int> step_{0};
+  std::atomic<int> steps_{0};
+};
+
+class JobControl {
+ public:
+  /// Called from the control thread.
+  struct Hooks {
+    std::function<void(const ShardOrder&)> write_shard;
+    std::function<void(const std::string& shard_name)> close_journal;
+    /// A rank is silent; does not return.
+    std::function<void(int rank, double silent_s, const std::string& doing)> rank_is_lost;
+    /// This thread met an error; does not return.
+    std::function<void(std::exception_ptr)> failed;
+  };
+
+  /// All ranks together; the coordinator on rank 0 alone.
+  JobControl(int rank, double timeout_s, std::unique_ptr<Coordinator> coordinator, Hooks hooks);
+  /// After leave(), or while the job is being aborted.
+  ~JobControl();
+  JobControl(const JobControl&) = delete;
+  JobControl& operator=(const JobControl&) = delete;
+
+  /// The next batch to make; waits for it. Nothing when the job is done or stops.
+  std::optional<WorkOrder> next_order();
+  /// A batch that is not made because the job stops.
+  void drop(const WorkOrder& order);
+
+  // From any thread.
+  void unit_saved(const WorkResult& result) { post(to_message(result)); }
+  void shard_written(int64_t shard) { post({MessageKind::shard_written, {shard}, {}}); }
+
+  StopReason stop_reason() const { return stop_reason_; }
+  /// On rank 0.
+  JobCounts counts() const;
+  Activity& activity() { return activity_; }
+
+  /// Waits until every sample is in a shard, or the job stops and nobody has a batch any more.
+  void wait_for_end();
+  /// Says good-bye; returns when rank 0 does so too.
+  void leave();
+
+  /// Seconds for which next_order() waited.
+  double waited_s() const { return waited_s_; }
+
+ private:
+  void run();
+  void serve();
+  bool receive_all();
+  void take(int from, const ControlMessage& message);
+  void send(const Coordinator::Outbox& outbox);
+  void look_for_signals();
+  void keep_watch();
+  void post(ControlMessage message);
+
+  int rank_;
+  double timeout_s_;
+  std::unique_ptr<Coordinator> coordinator_;  // of the control thread
+  Hooks hooks_;
+  ControlChannel channel_;
+  Activity activity_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<ControlMessage> outgoing_;
+  std::optional<WorkOrder> order_;
+  bool ended_ = false;  // finish or stop came
+  bool left_ = false;
+  bool quit_ = false;
+  JobCounts counts_;
+  std::atomic<StopReason> stop_reason_{StopReason::none};
+  double waited_s_ = 0;
+
+  // Of the control thread.
+  StopReason requested_ = StopReason::none;
+  JobClock::time_point last_beat_;
+  JobClock::time_point last_tick_;
+  JobClock::time_point heard_from_coordinator_;
+  std::thread thread_;
+};
+
+}  // namespace ditmesh

@@ -1,0 +1,417 @@
+#include "prepared_job.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <ctime>
+#include <filesystem>
+#include <set>
+
+#include "ditmesh/base/error.hpp"
+#include "ditmesh/base/file.hpp"
+#include "ditmesh/base/text.hpp"
+#include "ditmesh/dataset/output_check.hpp"
+#include "version.hpp"
+
+namespace ditmesh {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// Units that are looked at for the costliest: so many that every rank finds one.
+constexpr size_t kMinWindow = 256;
+constexpr size_t kWindowPerRank = 8;
+// Samples whose prompts a rank encodes together; with --text-encoder release their number decides how often
+// the encoders' weights are read.
+constexpr int64_t kAhead = 64;
+constexpr int64_t kAheadOfRelease = 4096;
+
+std::string utc_now() {
+  const std::time_t now = std::time(nullptr);
+  char text[32] = {};
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", std::gmtime(&now));
+  return text;
+}
+
+Mesh choose_mesh(const Options& options, int num_ranks) {
+  const std::string& text = options.text("mesh");
+  const Mesh mesh = Mesh::parse(text == "auto" ? cat("data=", num_ranks) : text, num_ranks);
+  if (mesh.inner_size() != 1) {
+    throw ConfigError(cat("--mesh ", text, ": this version makes each picture on one rank"),
+                      cat("use --mesh data=", num_ranks, " or --mesh auto"));
+  }
+  return mesh;
+}
+
+SamplingDefaults sampling_defaults(const Options& options, const FluxDescription& model) {
+  SamplingDefaults defaults;
+  defaults.height = static_cast<int32_t>(options.integer("height"));
+  defaults.width = static_cast<int32_t>(options.integer("width"));
+  defaults.steps =
+      options.has("steps") ? static_cast<int32_t>(options.integer("steps")) : model.default_steps();
+  defaults.guidance = static_cast<float>(options.number("guidance"));
+  defaults.true_cfg = static_cast<float>(options.number("true-cfg"));
+  if (options.has("negative-prompt")) defaults.negative_prompt = options.text("negative-prompt");
+  defaults.seed = options.seed("seed");
+  defaults.images_per_prompt = static_cast<int32_t>(options.integer("images-per-prompt"));
+  return defaults;
+}
+
+PromptSource prompt_source(const Options& options) {
+  if (options.has("prompts") == options.has("prompt")) {
+    throw ConfigError(
+        options.has("prompt") ? "--prompts and --prompt are both given" : "there are no prompts",
+        "give a manifest with --prompts FILE, or prompts with --prompt TEXT");
+  }
+  PromptSource source;
+  if (options.has("prompt")) {
+    source.prompts = options.texts("prompt");
+  } else {
+    source.path = options.text("prompts");
+  }
+  return source;
+}
+
+void tell_about(const JobSamples& samples, const Log& log) {
+  const ManifestInfo& manifest = samples.manifest;
+  if (manifest.num_blank_lines > 0)
+    log.info(cat(manifest.name, ": ", counted(manifest.num_blank_lines, "blank line"), " skipped"));
+  if (samples.counts.num_reduced_seeds > 0) {
+    log.warning(cat(manifest.name, ": ", counted(samples.counts.num_reduced_seeds, "seed"),
+                    " above 4294967295 taken modulo 2^32; the column seed_in_manifest keeps them"));
+  }
+  if (samples.counts.num_unused_negative_prompts > 0) {
+    log.warning(
+        cat(manifest.name, ": ", counted(samples.counts.num_unused_negative_prompts, "row"),
+            " with a negative prompt that is not used, because the true CFG is not above 1 (--true-cfg)"));
+  }
+  if (samples.counts.num_duplicates > 0) {
+    log.warning(cat(manifest.name, ": ", counted(samples.counts.num_duplicates, "sample"),
+                    " with the prompt, seed and settings of an earlier one: the pictures will be the same"));
+  }
+}
+
+// "90", "1:30" or "1:00:00" in seconds.
+double parse_duration(const std::string& option, const std::string& text) {
+  int64_t seconds = 0;
+  const auto parts = split(text, ':');
+  bool good = parts.size() <= 3;
+  for (size_t i = 0; i < parts.size() && good; ++i) {
+    const auto value = parse_int(parts[i]);
+    good = value && *value >= 0 && (i == 0 || *value < 60);
+    if (good) seconds = seconds * 60 + *value;
+  }
+  if (!good || seconds == 0) {
+    throw ConfigError(
+        cat("--", option, " must be a time like 1:30:00, 90:00 or 5400 (seconds), found '", text, "'"));
+  }
+  return static_cast<double>(seconds);
+}
+
+// By bucket: pixels and transformer evaluations of its costliest sample.
+std::vector<double> largest_costs(const Plan& plan) {
+  std::vector<double> costs;
+  for (const Bucket& bucket : plan.buckets) {
+    int evaluations = 0;
+    for (const int64_t sample : bucket.samples) {
+      const SampleKind& kind = plan.kinds[plan.kind_of_sample[static_cast<size_t>(sample)]];
+      evaluations = std::max(evaluations, kind.steps * (kind.uses_true_cfg ? 2 : 1));
+    }
+    costs.push_back(static_cast<double>(bucket.height) * bucket.width * evaluations);
+  }
+  return costs;
+}
+
+OrderedJson or_null(const Options& options, const std::string& name) {
+  return options.has(name) ? OrderedJson(options.text(name)) : OrderedJson();
+}
+
+}  // namespace
+
+PreparedJob::PreparedJob(const Options& options, int num_ranks, const Log& log)
+    : options_(options), mesh_(choose_mesh(options, num_ranks)) {
+  if (options.has("part")) part_ = Part::parse(options.text("part"));
+  if (options.has("time-limit")) time_limit_s_ = parse_duration("time-limit", options.text("time-limit"));
+  const fs::path output = options.text("output");
+  if (check_output(output, part_) == OutputState::unfinished) before_ = JobRecord::read(output, part_);
+  if (before_ && !options.has("threads") && before_->numerics.contains("threads")) {
+    options_.set("threads", {{before_->numerics.at("threads").dump()}, Origin::fallback});
+  }
+
+  model_ = read_flux_folder(options.text("model"), find_model(options.text("model")));
+  const int64_t max_sequence_length = options.has("max-sequence-length")
+                                          ? options.integer("max-sequence-length")
+                                          : model_.default_max_sequence_length();
+  const SamplingDefaults defaults = sampling_defaults(options, model_);
+  read_samples(defaults, log);
+
+  model_bytes_ = check_flux_folder(model_);
+  record_.part = part_;
+  record_.model_name = model_.name;
+  record_.model_hash = model_hash(model_);
+  record_.sampling = {{"height", defaults.height},
+                      {"width", defaults.width},
+                      {"steps", defaults.steps},
+                      {"guidance", defaults.guidance},
+                      {"true_cfg", defaults.true_cfg},
+                      {"negative_prompt", defaults.negative_prompt},
+                      {"seed", defaults.seed},
+                      {"images_per_prompt", defaults.images_per_prompt},
+                      {"max_sequence_length", max_sequence_length},
+                      {"limit", or_null(options, "limit")}};
+  record_.save_latents = options.flag("save-latents");
+  record_.mesh = mesh_.to_string();
+  compare_with_before();
+
+  settings_.options = options_;
+  settings_.model_folder = *model_.folder;
+  settings_.max_sequence_length = max_sequence_length;
+  settings_.num_ranks = num_ranks;
+}
+
+PreparedJob::~PreparedJob() {
+  std::error_code ignored;
+  if (!scratch_.empty()) fs::remove(scratch_, ignored);
+}
+
+void PreparedJob::read_samples(const SamplingDefaults& defaults, const Log& log) {
+  ManifestOptions manifest_options;
+  if (options_.has("prompt-column")) manifest_options.prompt_column = options_.text("prompt-column");
+  if (options_.has("limit")) manifest_options.limit = options_.integer("limit");
+  PlanOptions plan_options;
+  plan_options.batch = options_.integer("batch");
+  if (options_.has("shard-size")) plan_options.shard_size = options_.integer("shard-size");
+  if (before_) {
+    if (!options_.has("shard-size")) plan_options.shard_size = before_->shard_size;
+    plan_options.extended_at = before_->extended_at;
+    if (options_.flag("extend")) {
+      manifest_options.older = {before_->manifest_num_rows, before_->manifest_rows_sha256};
+      plan_options.extended_at.push_back(before_->num_samples);
+    }
+  }
+  scratch_ = fs::temp_directory_path() / cat("ditmesh-samples-", ::getpid());
+  samples_ = read_job_samples(prompt_source(options_), manifest_options, defaults, plan_options, scratch_);
+  tell_about(samples_, log);
+  for (const UsedSize& size : samples_.sizes) {
+    try {
+      model_.check_size(size.height, size.width);
+    } catch (const ConfigError& error) {
+      throw ConfigError(cat("row ", size.row, " (id ", size.id, "): ", error.what()));
+    }
+  }
+  record_.manifest_name = samples_.manifest.name;
+  record_.manifest_sha256 = samples_.manifest.sha256;
+  record_.manifest_rows_sha256 = samples_.manifest.rows_sha256;
+  record_.manifest_num_rows = samples_.manifest.num_rows;
+  record_.num_samples = samples_.plan.num_samples();
+  record_.shard_size = plan_options.shard_size;
+}
+
+void PreparedJob::compare_with_before() {
+  if (!before_) {
+    if (options_.flag("extend")) {
+      throw ConfigError(cat("--extend: there is no dataset in ", options_.text("output"), " to extend"),
+                        "leave the option out");
+    }
+    return;
+  }
+  const auto differences = sampling_differences(*before_, record_);
+  if (!differences.empty()) throw other_sampling_error(options_.text("output"), differences);
+  record_.extended_at = before_->extended_at;
+  switch (manifest_change(*before_, record_)) {
+    case ManifestChange::none:
+      break;
+    case ManifestChange::grown:
+      if (options_.flag("extend") && samples_.manifest.extends_older) {
+        record_.extended_at.push_back(before_->num_samples);
+        break;
+      }
+      [[fallthrough]];
+    case ManifestChange::other:
+      throw other_manifest_error(options_.text("output"), *before_, record_);
+  }
+}
+
+std::string PreparedJob::describe() const {
+  const Plan& plan = samples_.plan;
+  std::string text = cat(counted(plan.num_samples(), "picture"), " from ", samples_.manifest.name, " with ",
+                         model_.name, "\n");
+  for (const Bucket& bucket : plan.buckets) {
+    const auto size = static_cast<int64_t>(bucket.samples.size());
+    text += cat("  ", bucket.name(), ": ", counted(size, "picture"), ", ",
+                human_bytes(static_cast<uint64_t>(size) * 3 * static_cast<uint64_t>(bucket.height) *
+                            static_cast<uint64_t>(bucket.width)),
+                " of pixels\n");
+  }
+  text += cat("  ", counted(static_cast<int64_t>(plan.shards.size()), "shard"), ", batches of at most ",
+              options_.integer("batch"), "\n  mesh ", mesh_.to_string(), ", ", human_bytes(model_bytes_),
+              " of weight files\n");
+  if (before_) {
+    text += cat("  goes on with ", options_.text("output"), " (",
+                counted(static_cast<int64_t>(before_->attempts.size()), "attempt"), " before)\n");
+  }
+  return text;
+}
+
+void PreparedJob::open_output(const Log& log) {
+  const fs::path output = options_.text("output");
+  lock_.emplace(output, part_, log);
+  // What was compared may be older than the lock.
+  before_ = JobRecord::read(output, part_);
+  if (before_) record_.attempts = before_->attempts;
+  settings_.attempt = record_.next_attempt();
+  settings_.samples = output / "journal" /
+                      cat("samples", part_.is_whole() ? "" : cat(".part-", part_.index, "-of-", part_.count),
+                          ".attempt-", settings_.attempt);
+
+  const Plan& plan = samples_.plan;
+  known_ = known_status(output, plan, log, [this](int64_t shard) { return is_ours(shard); });
+  if (options_.flag("retry-failed")) {
+    std::replace(known_.samples.begin(), known_.samples.end(), SampleStatus::failed, SampleStatus::missing);
+  }
+  std::vector<PendingSamples> pending;
+  for (int64_t shard = 0; shard < static_cast<int64_t>(plan.shards.size()); ++shard) {
+    if (!is_ours(shard)) continue;
+    const Shard& range = plan.shards[static_cast<size_t>(shard)];
+    const Bucket& bucket = plan.buckets[static_cast<size_t>(range.bucket)];
+    record_.shards.push_back({range.name, range.size()});
+    PendingSamples missing{bucket.height, bucket.width, 0, range.size()};
+    for (const int64_t sample : plan.samples_of(shard)) {
+      const SampleStatus status = known_.samples[static_cast<size_t>(sample)];
+      ++counts_.total;
+      if (status == SampleStatus::done) ++counts_.done;
+      if (status == SampleStatus::failed) ++counts_.failed;
+      if (status == SampleStatus::missing) ++missing.num_samples;
+    }
+    if (missing.num_samples > 0) pending.push_back(missing);
+  }
+  counts_.done_before = counts_.done;
+  settings_.has_work = !pending.empty();
+  if (settings_.has_work) {
+    check_space(output, estimate_bytes(pending, record_.save_latents ? model_.vae.latent_channels : 0), log);
+  }
+}
+
+bool PreparedJob::is_ours(int64_t shard) const { return in_part(shard, part_.index, part_.count); }
+
+void PreparedJob::begin_attempt(const RankDevice& device, const MpiSession& mpi, const Log& log) {
+  record_.numerics = {{"device", device.model_name()},
+                      {"dtype", device.dtype_name()},
+                      {"noise_dtype", options_.text("noise-dtype")},
+                      {"threads", device.threads()},
+                      {"batch", device.batch(options_.integer("batch"))},
+                      {"inner_mesh", mesh_.with(Axis::data, 1).to_string()}};
+  if (before_ && !options_.flag("allow-different-numerics")) {
+    const auto differences = numerics_differences(*before_, record_);
+    if (!differences.empty()) throw other_numerics_error(options_.text("output"), differences);
+  }
+  const fs::path output = options_.text("output");
+  create_folders(output / "shards");
+  create_folders(output / "journal");
+  remove_leftovers();
+  // Not renamed: scratch may be on another file system.
+  fs::copy_file(scratch_, settings_.samples, fs::copy_options::overwrite_existing);
+  fs::remove(scratch_);
+  scratch_.clear();
+
+  std::set<std::string> hosts;
+  for (int rank = 0; rank < mpi.size(); ++rank) hosts.insert(mpi.host_of(rank));
+  record_.settings = options_.to_json();
+  record_.versions = {{"ditmesh", version()}, {"commit", git_commit()}, {"all", build_versions()}};
+  record_.set_attempt({{"number", settings_.attempt},
+                       {"started", utc_now()},
+                       {"ranks", mpi.size()},
+                       {"hosts", hosts},
+                       {"allow_different_numerics", options_.flag("allow-different-numerics")}});
+  record_.write(output);
+  log.info(cat(counted(counts_.total, "picture"), " with ", model_.name, " on ", counted(mpi.size(), "rank"),
+               " (", device.describe(), ")",
+               counts_.done > 0 ? cat(", ", counts_.done, " of them there already") : std::string()));
+}
+
+// What attempts that crashed left: their samples, and shards that they did not finish. Another part's stay.
+void PreparedJob::remove_leftovers() const {
+  const std::string name = settings_.samples.filename().string();
+  const std::string prefix = name.substr(0, name.rfind('-') + 1);
+  for (const auto& file : fs::directory_iterator(settings_.samples.parent_path())) {
+    if (file.path().filename().string().starts_with(prefix)) fs::remove(file.path());
+  }
+  std::set<std::string> ours;
+  for (const RecordedShard& shard : record_.shards) ours.insert(shard.name);
+  for (const auto& file : fs::directory_iterator(fs::path(options_.text("output")) / "shards")) {
+    const std::string file_name = file.path().filename().string();
+    if (file.path().extension() == ".tmp" && ours.contains(file_name.substr(0, file_name.find('.')))) {
+      fs::remove(file.path());
+    }
+  }
+}
+
+std::unique_ptr<Coordinator> PreparedJob::make_coordinator(int num_ranks) {
+  const Plan& plan = samples_.plan;
+  std::vector<ShardState> shards;
+  std::vector<std::pair<double, int64_t>> order;  // the costliest bucket first
+  const std::vector<double> costs = largest_costs(plan);
+  for (int64_t shard = 0; shard < static_cast<int64_t>(plan.shards.size()); ++shard) {
+    ShardState& state = shards.emplace_back();
+    const Shard& range = plan.shards[static_cast<size_t>(shard)];
+    state.name = range.name;
+    state.begin = range.begin;
+    state.samples = plan.samples_of(shard);
+    if (!is_ours(shard)) continue;
+    state.num_open = std::count_if(state.samples.begin(), state.samples.end(), [&](int64_t sample) {
+      return known_.samples[static_cast<size_t>(sample)] == SampleStatus::missing;
+    });
+    const auto at = static_cast<size_t>(shard);
+    state.needs_writing = !known_.has_file[at] || known_.has_journal[at];
+    if (state.num_open > 0) order.push_back({-costs[static_cast<size_t>(range.bucket)], shard});
+  }
+  std::stable_sort(order.begin(), order.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<int64_t> opened;
+  for (const auto& [cost, shard] : order) opened.push_back(shard);
+
+  const auto units = [this](int64_t shard) {
+    std::vector<QueuedUnit> queued;
+    const auto is_open = [this](int64_t sample) {
+      return known_.samples[static_cast<size_t>(sample)] == SampleStatus::missing;
+    };
+    for (WorkUnit& unit : samples_.plan.units(shard, is_open)) {
+      const double cost = samples_.plan.cost(unit);
+      queued.push_back({shard, std::move(unit.positions), cost, false});
+    }
+    return queued;
+  };
+  CoordinatorOptions options;
+  options.num_ranks = num_ranks;
+  options.timeout = std::chrono::duration<double>(static_cast<double>(options_.integer("timeout")));
+  if (time_limit_s_) options.time_limit = std::chrono::duration<double>(*time_limit_s_);
+  options.ahead = options_.text("text-encoder") == "release" ? kAheadOfRelease : kAhead;
+  const size_t window = std::max(kMinWindow, kWindowPerRank * static_cast<size_t>(num_ranks));
+  return std::make_unique<Coordinator>(WorkQueue(std::move(opened), units, window), std::move(shards),
+                                       counts_, options, JobClock::now());
+}
+
+std::optional<IndexResult> PreparedJob::write_index(const Log& log) {
+  // Parts end at different times: `ditmesh index` joins them.
+  if (!part_.is_whole()) return std::nullopt;
+  const IndexResult index = ditmesh::write_index(options_.text("output"), {}, log);
+  record_.content_hash = index.content_hash;
+  return index;
+}
+
+void PreparedJob::end_attempt(const std::string& ended_by, const JobCounts& counts,
+                              const std::vector<std::string>& per_rank) {
+  OrderedJson attempt = record_.attempts.back();
+  attempt["ended"] = utc_now();
+  attempt["ended_by"] = ended_by;
+  attempt["made"] = counts.done - counts.done_before;
+  attempt["per_rank"] = OrderedJson::array();
+  for (const std::string& rank : per_rank) attempt["per_rank"].push_back(OrderedJson::parse(rank));
+  record_.set_attempt(attempt);
+  std::error_code ignored;
+  fs::remove(settings_.samples, ignored);
+  record_.write(options_.text("output"));
+}
+
+}  // namespace ditmesh

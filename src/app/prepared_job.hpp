@@ -1,0 +1,77 @@
+#pragma once
+// A `generate` job as rank 0 knows it: decided and checked before anything is written, then led to its end.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ditmesh/base/log.hpp"
+#include "ditmesh/comm_mpi/mpi_session.hpp"
+#include "ditmesh/dataset/index.hpp"
+#include "ditmesh/dataset/job_record.hpp"
+#include "ditmesh/dataset/job_samples.hpp"
+#include "ditmesh/dataset/output_lock.hpp"
+#include "ditmesh/dataset/part.hpp"
+#include "ditmesh/dataset/shard.hpp"
+#include "ditmesh/job/coordinator.hpp"
+#include "ditmesh/mesh/mesh.hpp"
+#include "generate_settings.hpp"
+#include "rank_device.hpp"
+
+namespace ditmesh {
+
+class PreparedJob {
+ public:
+  /// Resolves and checks all input. Throws ConfigError or EnvironmentError; writes nothing but a scratch
+  /// file outside of the output.
+  PreparedJob(const Options& options, int num_ranks, const Log& log);
+  ~PreparedJob();
+  PreparedJob(const PreparedJob&) = delete;
+  PreparedJob& operator=(const PreparedJob&) = delete;
+
+  /// Several lines for people: samples, sizes, shards, mesh, what is done already.
+  std::string describe() const;
+
+  /// Takes the lock, reads what earlier attempts left, and compares: the first that touches the output.
+  void open_output(const Log& log);
+
+  /// What the other ranks must know.
+  const GenerateSettings& settings() const { return settings_; }
+
+  /// Now that the devices are known: refuses numbers that would differ from those of the attempts before,
+  /// and writes job.json.
+  void begin_attempt(const RankDevice& device, const MpiSession& mpi, const Log& log);
+
+  std::unique_ptr<Coordinator> make_coordinator(int num_ranks);
+  int64_t num_samples() const { return counts_.total; }
+
+  /// Nothing for a part.
+  std::optional<IndexResult> write_index(const Log& log);
+  /// `per_rank`: JSON of each rank, for job.json.
+  void end_attempt(const std::string& ended_by, const JobCounts& counts,
+                   const std::vector<std::string>& per_rank);
+
+ private:
+  void read_samples(const SamplingDefaults& defaults, const Log& log);
+  void compare_with_before();
+  bool is_ours(int64_t shard) const;
+  void remove_leftovers() const;
+
+  Options options_;
+  Mesh mesh_;
+  Part part_;
+  std::optional<double> time_limit_s_;
+  FluxDescription model_;
+  uint64_t model_bytes_ = 0;
+  GenerateSettings settings_;
+  JobSamples samples_;
+  JobRecord record_;
+  std::optional<JobRecord> before_;
+  std::optional<OutputLock> lock_;
+  std::filesystem::path scratch_;  // the samples, until the output may be touched
+  KnownStatus known_;
+  JobCounts counts_;
+};
+
+}  // namespace ditmesh

@@ -1,0 +1,18 @@
+#pragma once
+// Checks that rank 0 makes, or all ranks together, with one answer for all.
+
+#include <filesystem>
+#include <functional>
+
+#include "ditmesh/comm_mpi/mpi_session.hpp"
+
+namespace ditmesh {
+
+/// Runs `body` on rank 0; its error is thrown on all ranks, as an AgreedError.
+void share_error(const MpiSession& mpi, const std::function<void()>& body);
+
+/// All ranks must see the same files in `folder`, which is there, and be able to write to it. Throws
+/// AgreedError that names the hosts.
+void check_shared_folder(const MpiSession& mpi, const std::filesystem::path& folder);
+
+}  // namespace ditmesh

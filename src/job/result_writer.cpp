@@ -1,0 +1,181 @@
+#include "ditmesh/job/result_writer.hpp"
+
+#include <chrono>
+#include <optional>
+#include <utility>
+
+#include "ditmesh/base/text.hpp"
+#include "ditmesh/dataset/shard.hpp"
+
+namespace ditmesh {
+
+namespace {
+
+// Pictures that may wait for the disk; a rank makes far fewer while one is written.
+constexpr uint64_t kMaxQueuedBytes = uint64_t{1} << 30;
+
+using Clock = std::chrono::steady_clock;
+
+double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+uint64_t bytes_of(const std::vector<JournalRecord>& records) {
+  uint64_t sum = 0;
+  for (const JournalRecord& record : records) {
+    sum += record.image.pixels.size();
+    if (record.latents) sum += record.latents->values.size() * sizeof(float);
+  }
+  return sum;
+}
+
+}  // namespace
+
+ResultWriter::ResultWriter(std::filesystem::path output, int64_t replica, int64_t attempt,
+                           const SampleSource& samples, Callbacks callbacks, Log log)
+    : output_(std::move(output)),
+      replica_(replica),
+      attempt_(attempt),
+      samples_(samples),
+      callbacks_(std::move(callbacks)),
+      log_(std::move(log)),
+      journal_thread_([this] { run_journals(); }),
+      shard_thread_([this] { run_shards(); }) {}
+
+ResultWriter::~ResultWriter() {
+  {
+    const std::lock_guard lock(mutex_);
+    finish_ = drop_shards_ = drop_all_ = true;
+  }
+  changed_.notify_all();
+  if (journal_thread_.joinable()) journal_thread_.join();
+  if (shard_thread_.joinable()) shard_thread_.join();
+}
+
+void ResultWriter::save(const std::string& shard_name, std::vector<JournalRecord> records,
+                        WorkResult result) {
+  const uint64_t bytes = bytes_of(records);
+  const auto start = Clock::now();
+  {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return queued_bytes_ == 0 || queued_bytes_ + bytes <= kMaxQueuedBytes; });
+    seconds_.held_up += since(start);
+    queued_bytes_ += bytes;
+    journal_tasks_.push_back({shard_name, std::move(records), std::move(result)});
+  }
+  changed_.notify_all();
+}
+
+void ResultWriter::close_journal(const std::string& shard_name) {
+  {
+    const std::lock_guard lock(mutex_);
+    // In front: its records are all on disk, and files that stay open behind a slow disk become too many.
+    journal_tasks_.push_front({shard_name, {}, std::nullopt});
+  }
+  changed_.notify_all();
+}
+
+void ResultWriter::write_shard(ShardOrder order) {
+  {
+    const std::lock_guard lock(mutex_);
+    shard_orders_.push_back(std::move(order));
+  }
+  changed_.notify_all();
+}
+
+void ResultWriter::finish(bool drop_shards) {
+  {
+    const std::lock_guard lock(mutex_);
+    finish_ = true;
+    drop_shards_ = drop_shards;
+  }
+  changed_.notify_all();
+  journal_thread_.join();
+  shard_thread_.join();
+}
+
+WriterSeconds ResultWriter::seconds() const {
+  const std::lock_guard lock(mutex_);
+  return seconds_;
+}
+
+bool ResultWriter::is_dropping_shards() const {
+  const std::lock_guard lock(mutex_);
+  return drop_shards_;
+}
+
+void ResultWriter::run_journals() {
+  try {
+    while (true) {
+      JournalTask task;
+      {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [&] { return !journal_tasks_.empty() || finish_; });
+        if (journal_tasks_.empty() || drop_all_) return;
+        task = std::move(journal_tasks_.front());
+        journal_tasks_.pop_front();
+      }
+      if (!task.result) {
+        journals_.erase(task.shard_name);
+        continue;
+      }
+      const auto start = Clock::now();
+      const uint64_t bytes = bytes_of(task.records);
+      for (const JournalRecord& record : task.records) {
+        auto journal = journals_.find(task.shard_name);
+        if (journal == journals_.end()) {
+          journal =
+              journals_
+                  .try_emplace(task.shard_name, journal_path(output_, task.shard_name, replica_, attempt_))
+                  .first;
+        }
+        journal->second.append(record);
+      }
+      {
+        const std::lock_guard lock(mutex_);
+        queued_bytes_ -= bytes;
+        seconds_.journal += since(start);
+      }
+      changed_.notify_all();
+      callbacks_.unit_saved(std::move(*task.result));
+    }
+  } catch (...) {
+    fail(std::current_exception());
+  }
+}
+
+void ResultWriter::run_shards() {
+  try {
+    while (true) {
+      ShardOrder order;
+      {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [&] { return !shard_orders_.empty() || finish_; });
+        if (shard_orders_.empty() || drop_shards_) return;
+        order = std::move(shard_orders_.front());
+        shard_orders_.pop_front();
+      }
+      const auto start = Clock::now();
+      const ShardContent content{order.name, order.begin, order.samples};
+      WriteShardOptions options;
+      options.cancelled = [this] { return is_dropping_shards(); };
+      options.temporary_suffix = cat("attempt-", attempt_);
+      try {
+        ditmesh::write_shard(output_, content, samples_, options, log_);
+      } catch (...) {
+        if (is_dropping_shards()) return;  // its journals stay
+        throw;
+      }
+      remove_journals(output_, order.name);
+      {
+        const std::lock_guard lock(mutex_);
+        seconds_.shard += since(start);
+      }
+      callbacks_.shard_written(order.shard);
+    }
+  } catch (...) {
+    fail(std::current_exception());
+  }
+}
+
+void ResultWriter::fail(std::exception_ptr error) { callbacks_.failed(std::move(error)); }
+
+}  // namespace ditmesh
