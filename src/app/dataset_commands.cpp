@@ -1,6 +1,5 @@
 // inspect, verify, compare, export: what is done with a finished dataset.
 
-#include <algorithm>
 #include <atomic>
 #include <iostream>
 #include <limits>
@@ -13,11 +12,12 @@
 #include "ditmesh/dataset/inspect.hpp"
 #include "ditmesh/dataset/job_record.hpp"
 #include "ditmesh/dataset/png.hpp"
+#include "ditmesh/dataset/shard_census.hpp"
 #include "ditmesh/dataset/unfinished.hpp"
 #include "ditmesh/dataset/verify.hpp"
 #include "ditmesh/logging/logging.hpp"
 #include "progress.hpp"
-#include "shared_folder.hpp"
+#include "rank_errors.hpp"
 
 namespace ditmesh {
 
@@ -40,45 +40,52 @@ ExitCode run_inspect(const Command& command, const ProgramArguments& arguments) 
   return ExitCode::done;
 }
 
+// About: what the job files say, for the progress display.
+int64_t num_recorded_samples(const std::string& output) {
+  const auto records = read_job_records(output);
+  return records.empty() ? 0 : records.front().num_samples;
+}
+
 // Every rank looks at its share of the shards.
 VerifyReport verify_on_all_ranks(const std::string& output, const MpiSession& mpi) {
   VerifyReport own;
-  {
+  run_on_each(mpi, [&] {
     std::atomic<int64_t> num_hashed{0};
     std::optional<ProgressDisplay> display;
     if (mpi.rank() == 0) {
-      const int64_t share = Dataset(output).counts().done / mpi.size();
       display.emplace(
-          share,
+          num_recorded_samples(output) / mpi.size(),
           [&] {
             return ProgressCounts{num_hashed, 0};
           },
           make_log());
     }
     own = verify_shards(output, mpi.rank(), mpi.size(), [&](int64_t count) { num_hashed = count; });
-  }
+  });
   std::vector<VerifyReport> reports;
   for (const std::string& text : mpi.all_gather(own.to_text()))
     reports.push_back(VerifyReport::from_text(text));
   return mpi.rank() == 0 ? merge_reports(verify_folder(output), reports) : own;
 }
 
+// The options on rank 0, and on all ranks OUTPUT: empty when there is nothing left to do.
+std::string shared_output(const MpiSession& mpi, const Command& command, const ProgramArguments& arguments,
+                          std::optional<Options>& options) {
+  share_error(mpi, [&] { options = resolve_options(command, arguments.after_command); });
+  return mpi.broadcast(options ? options->text("OUTPUT") : "");
+}
+
+ExitCode share_code(const MpiSession& mpi, ExitCode code_of_rank_0) {
+  return static_cast<ExitCode>(*parse_int(mpi.broadcast(cat(static_cast<int>(code_of_rank_0)))));
+}
+
 ExitCode run_verify(const Command& command, const ProgramArguments& arguments) {
   const MpiSession mpi(arguments.argc, arguments.argv);
-  std::optional<Options> options;
   return run_together(mpi, command, [&] {
-    std::string output;
-    share_error(mpi, [&] {
-      options = resolve_options(command, arguments.after_command);
-      if (options) {
-        output = options->text("OUTPUT");
-        const Dataset checked(output);
-      }
-    });
-    output = mpi.broadcast(output);
+    std::optional<Options> options;
+    const std::string output = shared_output(mpi, command, arguments, options);
     if (output.empty()) return ExitCode::done;
     const VerifyReport report = verify_on_all_ranks(output, mpi);
-    int exit_code = 0;
     if (mpi.rank() == 0) {
       if (options->flag("json")) {
         std::cout << to_json(report).dump(2) << "\n";
@@ -87,64 +94,41 @@ ExitCode run_verify(const Command& command, const ProgramArguments& arguments) {
         std::cout << report.counts << "; "
                   << (report.ok() ? "every picture is what it was" : "NOT as it was written") << "\n";
       }
-      exit_code = static_cast<int>(report.ok() ? ExitCode::done : ExitCode::environment);
     }
-    return static_cast<ExitCode>(*parse_int(mpi.broadcast(cat(exit_code))));
+    return share_code(mpi, report.ok() ? ExitCode::done : ExitCode::environment);
   });
-}
-
-// Shards that the job files name and that are not there.
-std::vector<std::string> missing_shards(const std::string& output) {
-  const auto there = shard_names(output);
-  std::vector<std::string> missing;
-  for (const JobRecord& record : read_job_records(output)) {
-    for (const RecordedShard& shard : record.shards) {
-      if (!std::binary_search(there.begin(), there.end(), shard.name)) missing.push_back(shard.name);
-    }
-  }
-  return missing;
 }
 
 ExitCode run_index(const Command& command, const ProgramArguments& arguments) {
   const MpiSession mpi(arguments.argc, arguments.argv);
   return run_together(mpi, command, [&] {
     std::optional<Options> options;
-    std::string output;
-    std::vector<std::string> missing;
-    share_error(mpi, [&] {
-      options = resolve_options(command, arguments.after_command);
-      if (!options) return;
-      output = options->text("OUTPUT");
-      missing = missing_shards(output);
-    });
-    output = mpi.broadcast(output);
+    const std::string output = shared_output(mpi, command, arguments, options);
     if (output.empty()) return ExitCode::done;
-    const auto scanned = mpi.all_gather(pack_shards(scan_shards(output, mpi.rank(), mpi.size())));
+    std::string own;
+    run_on_each(mpi, [&] { own = pack_shards(scan_shards(output, mpi.rank(), mpi.size())); });
+    const auto scanned = mpi.all_gather(own);
+    std::vector<std::string> absent;
     share_error(mpi, [&] {
       std::vector<ScannedShard> shards;
       for (const std::string& bytes : scanned) {
         for (ScannedShard& shard : unpack_shards(bytes)) shards.push_back(std::move(shard));
       }
       const IndexResult index = write_index_of(output, std::move(shards));
+      absent = absences(take_census(output));
       if (options->flag("json")) {
         std::cout << OrderedJson{{"content_hash", index.content_hash}, {"done", index.counts.done},
                                  {"failed", index.counts.failed},      {"missing", index.counts.missing},
-                                 {"num_shards", index.num_shards},     {"missing_shards", missing}}
+                                 {"num_shards", index.num_shards},     {"absent", absent}}
                          .dump(2)
                   << "\n";
       } else {
         std::cout << output << "/dataset.h5: " << index.counts << " in " << counted(index.num_shards, "shard")
                   << "\ncontent hash: " << index.content_hash << "\n";
       }
-      if (!missing.empty()) {
-        const auto more = static_cast<int64_t>(missing.size()) - 1;
-        make_log().warning(cat("not there yet: ", missing.front(),
-                               more > 0 ? cat(" and ", counted(more, "more shard")) : std::string(),
-                               "; run the parts that make them, and this again"));
-      }
+      for (const std::string& what : absent) make_log().warning(what);
     });
-    return static_cast<ExitCode>(*parse_int(
-        mpi.broadcast(cat(static_cast<int>(missing.empty() ? ExitCode::done : ExitCode::some_failed)))));
+    return share_code(mpi, absent.empty() ? ExitCode::done : ExitCode::some_failed);
   });
 }
 

@@ -11,11 +11,12 @@
 #include "ditmesh/base/text.hpp"
 #include "ditmesh/dataset/index.hpp"
 #include "ditmesh/dataset/sample_store.hpp"
+#include "ditmesh/comm_mpi/mpi_control_channel.hpp"
+#include "ditmesh/job/job_control.hpp"
 #include "ditmesh/job/result_writer.hpp"
-#include "job_control.hpp"
 #include "progress.hpp"
 #include "rank_device.hpp"
-#include "shared_folder.hpp"
+#include "rank_errors.hpp"
 #include "signals.hpp"
 
 namespace ditmesh {
@@ -80,7 +81,8 @@ class RankJob {
         log_(log),
         samples_(settings.samples),
         writer_(settings.output(), mpi.rank(), settings.attempt, samples_, writer_callbacks(), log),
-        control_(mpi.rank(), static_cast<double>(settings.options.integer("timeout")),
+        control_(std::make_unique<MpiControlChannel>(),
+                 static_cast<double>(settings.options.integer("timeout")),
                  prepared != nullptr ? prepared->make_coordinator(mpi.size()) : nullptr, control_hooks()) {}
 
   /// Until every sample is in a shard, or the job stops.
@@ -166,7 +168,7 @@ class RankJob {
     return {[this](const ShardOrder& order) { writer_.write_shard(order); },
             [this](const std::string& shard_name) { writer_.close_journal(shard_name); },
             [this](int rank, double silent_s, const std::string& doing) { give_up(rank, silent_s, doing); },
-            [this](std::exception_ptr error) { end_all(error); }};
+            [this](std::exception_ptr error) { end_all(error); }, stop_signal};
   }
 
   // An error of a thread of this rank.

@@ -123,10 +123,6 @@ std::vector<double> largest_costs(const Plan& plan) {
   return costs;
 }
 
-OrderedJson or_null(const Options& options, const std::string& name) {
-  return options.has(name) ? OrderedJson(options.text(name)) : OrderedJson();
-}
-
 }  // namespace
 
 PreparedJob::PreparedJob(const Options& options, int num_ranks, const Log& log)
@@ -134,7 +130,8 @@ PreparedJob::PreparedJob(const Options& options, int num_ranks, const Log& log)
   if (options.has("part")) part_ = Part::parse(options.text("part"));
   if (options.has("time-limit")) time_limit_s_ = parse_duration("time-limit", options.text("time-limit"));
   const fs::path output = options.text("output");
-  if (check_output(output, part_) == OutputState::unfinished) before_ = JobRecord::read(output, part_);
+  check_output(output, part_);
+  before_ = read_record();
   if (before_ && !options.has("threads") && before_->numerics.contains("threads")) {
     options_.set("threads", {{before_->numerics.at("threads").dump()}, Origin::fallback});
   }
@@ -158,8 +155,7 @@ PreparedJob::PreparedJob(const Options& options, int num_ranks, const Log& log)
                       {"negative_prompt", defaults.negative_prompt},
                       {"seed", defaults.seed},
                       {"images_per_prompt", defaults.images_per_prompt},
-                      {"max_sequence_length", max_sequence_length},
-                      {"limit", or_null(options, "limit")}};
+                      {"max_sequence_length", max_sequence_length}};
   record_.save_latents = options.flag("save-latents");
   record_.mesh = mesh_.to_string();
   compare_with_before();
@@ -173,6 +169,15 @@ PreparedJob::PreparedJob(const Options& options, int num_ranks, const Log& log)
 PreparedJob::~PreparedJob() {
   std::error_code ignored;
   if (!scratch_.empty()) fs::remove(scratch_, ignored);
+}
+
+// Of the attempts before; the first one at a part must agree with the other parts.
+std::optional<JobRecord> PreparedJob::read_record() const {
+  const fs::path output = options_.text("output");
+  if (auto own = JobRecord::read(output, part_)) return own;
+  if (part_.is_whole()) return std::nullopt;
+  const auto others = read_job_records(output);
+  return others.empty() ? std::nullopt : std::optional(others.front());
 }
 
 void PreparedJob::read_samples(const SamplingDefaults& defaults, const Log& log) {
@@ -258,8 +263,8 @@ void PreparedJob::open_output(const Log& log) {
   const fs::path output = options_.text("output");
   lock_.emplace(output, part_, log);
   // What was compared may be older than the lock.
-  before_ = JobRecord::read(output, part_);
-  if (before_) record_.attempts = before_->attempts;
+  before_ = read_record();
+  if (before_ && before_->part == part_) record_.attempts = before_->attempts;
   settings_.attempt = record_.next_attempt();
   settings_.samples = output / "journal" /
                       cat("samples", part_.is_whole() ? "" : cat(".part-", part_.index, "-of-", part_.count),

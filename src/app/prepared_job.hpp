@@ -53,6 +53,7 @@ class PreparedJob {
                    const std::vector<std::string>& per_rank);
 
  private:
+  std::optional<JobRecord> read_record() const;
   void read_samples(const SamplingDefaults& defaults, const Log& log);
   void compare_with_before();
   bool is_ours(int64_t shard) const;

@@ -9,7 +9,7 @@
 namespace ditmesh {
 namespace {
 
-TEST(Message, PackAndUnpackGiveTheSame) {
+TEST(ControlMessage, PackAndUnpackGiveTheSame) {
   const ControlMessage messages[] = {
       {MessageKind::ready, {}, {}},
       {MessageKind::heartbeat, {}, "denoising step 3 of 28"},
@@ -18,7 +18,7 @@ TEST(Message, PackAndUnpackGiveTheSame) {
   for (const ControlMessage& message : messages) EXPECT_EQ(unpack_message(pack(message)), message);
 }
 
-TEST(Message, CutAndForeignBytesAreRefused) {
+TEST(ControlMessage, CutAndForeignBytesAreRefused) {
   const std::string bytes = pack({MessageKind::shard_written, {1, 2}, {}});
   for (size_t size = 0; size < bytes.size(); ++size) {
     EXPECT_THROW(unpack_message(bytes.substr(0, size)), InternalError) << size;
@@ -26,7 +26,7 @@ TEST(Message, CutAndForeignBytesAreRefused) {
   EXPECT_THROW(unpack_message(pack({static_cast<MessageKind>(99), {}, {}})), InternalError);
 }
 
-TEST(Message, OrdersAndResultsSurviveTheWay) {
+TEST(ControlMessage, OrdersAndResultsSurviveTheWay) {
   const WorkOrder order{12, "1024x768-000003", true, {4, 5, 9}, {104, 105, 109}, {110, 111}};
   EXPECT_EQ(to_work_order(unpack_message(pack(to_message(order)))), order);
   const ShardOrder shard{3, "1024x768-000003", 3000, {1, 5, 6}};

@@ -35,7 +35,7 @@ struct JobRecord {
   std::vector<RecordedShard> shards;  // of this part
   std::vector<int64_t> extended_at;   // num_samples before each --extend
   /// Everything that decides what the samples are: height, width, steps, guidance, true_cfg,
-  /// negative_prompt, seed, images_per_prompt, limit, … A null is a setting that was not given.
+  /// negative_prompt, seed, images_per_prompt, … A null is a setting that was not given.
   OrderedJson sampling;
   bool save_latents = false;
   std::string image_format = "raw";

@@ -1,4 +1,4 @@
-#include "ditmesh/comm_mpi/control_channel.hpp"
+#include "ditmesh/comm_mpi/mpi_control_channel.hpp"
 
 #include <mpi.h>
 
@@ -8,7 +8,7 @@
 
 namespace ditmesh {
 
-struct ControlChannel::State {
+struct MpiControlChannel::State {
   struct Sending {
     std::string bytes;
     MPI_Request request = MPI_REQUEST_NULL;
@@ -17,12 +17,12 @@ struct ControlChannel::State {
   std::list<Sending> sending;
 };
 
-ControlChannel::ControlChannel() : state_(std::make_unique<State>()) {
+MpiControlChannel::MpiControlChannel() : state_(std::make_unique<State>()) {
   check_mpi(MPI_Comm_dup(MPI_COMM_WORLD, &state_->comm));
   check_mpi(MPI_Comm_set_errhandler(state_->comm, MPI_ERRORS_RETURN));
 }
 
-ControlChannel::~ControlChannel() {
+MpiControlChannel::~MpiControlChannel() {
   int finalized = 0;
   MPI_Finalized(&finalized);
   if (finalized != 0) return;
@@ -30,7 +30,7 @@ ControlChannel::~ControlChannel() {
   if (state_->sending.empty()) MPI_Comm_free(&state_->comm);
 }
 
-void ControlChannel::send(int rank, std::string bytes) {
+void MpiControlChannel::send(int rank, std::string bytes) {
   is_sending();
   auto& message = state_->sending.emplace_back();
   message.bytes = std::move(bytes);
@@ -38,7 +38,7 @@ void ControlChannel::send(int rank, std::string bytes) {
                       state_->comm, &message.request));
 }
 
-std::optional<ControlChannel::Received> ControlChannel::receive() {
+std::optional<ControlChannel::Received> MpiControlChannel::receive() {
   int found = 0;
   MPI_Status status;
   check_mpi(MPI_Iprobe(MPI_ANY_SOURCE, 0, state_->comm, &found, &status));
@@ -52,7 +52,7 @@ std::optional<ControlChannel::Received> ControlChannel::receive() {
   return received;
 }
 
-bool ControlChannel::is_sending() {
+bool MpiControlChannel::is_sending() {
   state_->sending.remove_if([](State::Sending& message) {
     int done = 0;
     check_mpi(MPI_Test(&message.request, &done, MPI_STATUS_IGNORE));

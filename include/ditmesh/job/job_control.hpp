@@ -13,8 +13,7 @@
 #include <string>
 #include <thread>
 
-#include "ditmesh/comm_mpi/control_channel.hpp"
-#include "ditmesh/comm_mpi/mpi_session.hpp"
+#include "ditmesh/job/control_channel.hpp"
 #include "ditmesh/job/coordinator.hpp"
 
 namespace ditmesh {
@@ -38,14 +37,17 @@ class JobControl {
   struct Hooks {
     std::function<void(const ShardOrder&)> write_shard;
     std::function<void(const std::string& shard_name)> close_journal;
-    /// A rank is silent; does not return.
+    /// A rank is silent. The program ends here; a test goes on.
     std::function<void(int rank, double silent_s, const std::string& doing)> rank_is_lost;
     /// This thread met an error; does not return.
     std::function<void(std::exception_ptr)> failed;
+    /// The sharpest reason to stop that a signal gave to this process.
+    std::function<StopReason()> stop_signal;
   };
 
   /// All ranks together; the coordinator on rank 0 alone.
-  JobControl(int rank, double timeout_s, std::unique_ptr<Coordinator> coordinator, Hooks hooks);
+  JobControl(std::unique_ptr<ControlChannel> channel, double timeout_s,
+             std::unique_ptr<Coordinator> coordinator, Hooks hooks);
   /// After leave(), or while the job is being aborted.
   ~JobControl();
   JobControl(const JobControl&) = delete;
@@ -83,11 +85,10 @@ class JobControl {
   void keep_watch();
   void post(ControlMessage message);
 
-  int rank_;
   double timeout_s_;
   std::unique_ptr<Coordinator> coordinator_;  // of the control thread
   Hooks hooks_;
-  ControlChannel channel_;
+  std::unique_ptr<ControlChannel> channel_;  // of the control thread
   Activity activity_;
 
   mutable std::mutex mutex_;

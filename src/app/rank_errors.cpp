@@ -1,4 +1,4 @@
-#include "shared_folder.hpp"
+#include "rank_errors.hpp"
 
 #include <unistd.h>
 
@@ -15,6 +15,23 @@ namespace ditmesh {
 namespace {
 
 namespace fs = std::filesystem;
+
+// What `body` throws, as "CODE text" for other ranks; empty if all is well.
+std::string error_of(const std::function<void()>& body) {
+  try {
+    body();
+    return {};
+  } catch (const Error& error) {
+    return cat(static_cast<int>(error.exit_code()), ' ', error.what());
+  } catch (const std::exception& error) {
+    return cat(static_cast<int>(ExitCode::defect), ' ', error.what());
+  }
+}
+
+[[noreturn]] void throw_told(const std::string& told) {
+  const size_t blank = told.find(' ');
+  throw AgreedError(static_cast<ExitCode>(*parse_int(told.substr(0, blank))), told.substr(blank + 1));
+}
 
 // All ranks throw if one of them has something to say; the texts are gathered.
 void throw_together(const MpiSession& mpi, const std::string& problem, const std::string& remedy) {
@@ -35,19 +52,15 @@ void throw_together(const MpiSession& mpi, const std::string& problem, const std
 
 void share_error(const MpiSession& mpi, const std::function<void()>& body) {
   std::string told;
-  if (mpi.rank() == 0) {
-    try {
-      body();
-    } catch (const Error& error) {
-      told = cat(static_cast<int>(error.exit_code()), ' ', error.what());
-    } catch (const std::exception& error) {
-      told = cat(static_cast<int>(ExitCode::defect), ' ', error.what());
-    }
-  }
+  if (mpi.rank() == 0) told = error_of(body);
   told = mpi.broadcast(told);
-  if (told.empty()) return;
-  const size_t blank = told.find(' ');
-  throw AgreedError(static_cast<ExitCode>(*parse_int(told.substr(0, blank))), told.substr(blank + 1));
+  if (!told.empty()) throw_told(told);
+}
+
+void run_on_each(const MpiSession& mpi, const std::function<void()>& body) {
+  for (const std::string& told : mpi.all_gather(error_of(body))) {
+    if (!told.empty()) throw_told(told);
+  }
 }
 
 void check_shared_folder(const MpiSession& mpi, const fs::path& folder) {

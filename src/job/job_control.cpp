@@ -1,10 +1,9 @@
-#include "job_control.hpp"
+#include "ditmesh/job/job_control.hpp"
 
 #include <algorithm>
 #include <utility>
 
 #include "ditmesh/base/text.hpp"
-#include "signals.hpp"
 
 namespace ditmesh {
 
@@ -27,11 +26,12 @@ std::string Activity::text() const {
   return steps == 0 ? std::string(doing_) : cat(doing_.load(), " ", step_.load(), " of ", steps);
 }
 
-JobControl::JobControl(int rank, double timeout_s, std::unique_ptr<Coordinator> coordinator, Hooks hooks)
-    : rank_(rank),
-      timeout_s_(timeout_s),
+JobControl::JobControl(std::unique_ptr<ControlChannel> channel, double timeout_s,
+                       std::unique_ptr<Coordinator> coordinator, Hooks hooks)
+    : timeout_s_(timeout_s),
       coordinator_(std::move(coordinator)),
       hooks_(std::move(hooks)),
+      channel_(std::move(channel)),
       last_beat_(JobClock::now()),
       last_tick_(last_beat_),
       heard_from_coordinator_(last_beat_),
@@ -112,11 +112,11 @@ void JobControl::serve() {
       outgoing = std::exchange(outgoing_, {});
       quit = quit_;
     }
-    for (const ControlMessage& message : outgoing) channel_.send(0, pack(message));
+    for (const ControlMessage& message : outgoing) channel_->send(0, pack(message));
     const bool received = receive_all();
     look_for_signals();
     keep_watch();
-    if (quit && (!coordinator_ || coordinator_->everybody_left()) && !channel_.is_sending()) return;
+    if (quit && (!coordinator_ || coordinator_->everybody_left()) && !channel_->is_sending()) return;
     if (received) continue;
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, kPoll, [&] { return !outgoing_.empty(); });
@@ -125,7 +125,7 @@ void JobControl::serve() {
 
 bool JobControl::receive_all() {
   bool any = false;
-  while (const auto received = channel_.receive()) {
+  while (const auto received = channel_->receive()) {
     any = true;
     const ControlMessage message = unpack_message(received->bytes);
     if (is_for_coordinator(message.kind)) {
@@ -175,14 +175,14 @@ void JobControl::take(int /*from*/, const ControlMessage& message) {
 }
 
 void JobControl::send(const Coordinator::Outbox& outbox) {
-  for (const Coordinator::Outgoing& outgoing : outbox) channel_.send(outgoing.rank, pack(outgoing.message));
+  for (const Coordinator::Outgoing& outgoing : outbox) channel_->send(outgoing.rank, pack(outgoing.message));
 }
 
 void JobControl::look_for_signals() {
-  const StopReason reason = stop_signal();
+  const StopReason reason = hooks_.stop_signal();
   if (reason == requested_) return;
   requested_ = reason;
-  channel_.send(0, pack({MessageKind::stop_request, {static_cast<int64_t>(reason)}, {}}));
+  channel_->send(0, pack({MessageKind::stop_request, {static_cast<int64_t>(reason)}, {}}));
 }
 
 void JobControl::keep_watch() {
@@ -195,7 +195,7 @@ void JobControl::keep_watch() {
   if (left && !coordinator_) return;
   if (!left && seconds_since(last_beat_) >= std::min(1.0, timeout_s_ / 5)) {
     last_beat_ = now;
-    channel_.send(0, pack({MessageKind::heartbeat, {}, activity_.text()}));
+    channel_->send(0, pack({MessageKind::heartbeat, {}, activity_.text()}));
   }
   if (!coordinator_) {
     // Only the coordinator names who is lost; but nobody else can say that it is lost itself.
