@@ -89,9 +89,10 @@ class RankJob {
   void run() {
     {
       std::optional<ProgressDisplay> display;
-      if (prepared_ != nullptr)
+      if (prepared_ != nullptr) {
         display.emplace(
             prepared_->num_samples(), [this] { return progress(); }, log_);
+      }
       if (settings_.has_work) make_pictures();
       control_.wait_for_end();
       writer_.finish(control_.stop_reason() != StopReason::none);

@@ -288,7 +288,7 @@ Options Options::from_json(const Json& json) {
     value.values = content.is_array() ? content.get<std::vector<std::string>>()
                                       : std::vector<std::string>{content.get<std::string>()};
     for (const Origin origin : {Origin::fallback, Origin::file, Origin::environment, Origin::command_line}) {
-      if (to_string(origin) == entry.at("origin")) value.origin = origin;
+      if (to_string(origin) == entry.at("origin").get<std::string>()) value.origin = origin;
     }
     options.set(name, value);
   }

@@ -1,5 +1,8 @@
 #include "picture_maker.hpp"
 
+#include <ATen/ops/full.h>
+#include <ATen/ops/stack.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
@@ -19,6 +22,25 @@ constexpr int kEncoderBatch = 8;  // prompts a GPU encodes at once
 using Clock = std::chrono::steady_clock;
 
 double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+// DITMESH_TEST_INSTANT=1 makes pictures of one colour, that of their seed, without the model: for tests and
+// measurements of what surrounds it.
+bool is_test_instant() {
+  static const bool kIsSet = std::getenv("DITMESH_TEST_INSTANT") != nullptr;
+  return kIsSet;
+}
+
+Pictures instant_pictures(const std::vector<PictureRequest>& requests, const BatchShape& shape) {
+  Pictures pictures;
+  pictures.finite.assign(requests.size(), true);
+  std::vector<at::Tensor> pixels;
+  for (const PictureRequest& request : requests) {
+    pixels.push_back(
+        at::full({shape.height, shape.width, 3}, static_cast<int64_t>(request.seed % 256), at::kByte));
+  }
+  pictures.pixels = at::stack(pixels);
+  return pictures;
+}
 
 // DITMESH_TEST_FAIL=encode:TEXT, nan:TEXT or nan-once:TEXT makes samples fail whose prompt holds TEXT.
 bool is_test_failure(const std::string& kind, const Sample& sample) {
@@ -82,7 +104,7 @@ std::vector<PictureMaker::Failure> PictureMaker::encode(const WorkOrder& order,
       if (is_test_failure("encode", sample)) throw InternalError("DITMESH_TEST_FAIL");
     }
     // Looked ahead only when a window is used up, not for every batch.
-    if (!cache_.holds(groups.front())) {
+    if (!is_test_instant() && !cache_.holds(groups.front())) {
       for (const int64_t next : order.ahead) groups.push_back(prompts(samples_.sample(next)));
       cache_.prepare(groups);
     }
@@ -108,8 +130,10 @@ std::optional<Pictures> PictureMaker::run(const std::vector<Sample>& samples,
   std::vector<PictureRequest> requests;
   for (const size_t i : which) {
     PictureRequest request;
-    request.prompt = cache_.at(samples[i].prompt);
-    if (shape.true_cfg) request.negative = cache_.at(samples[i].negative_prompt);
+    if (!is_test_instant()) {
+      request.prompt = cache_.at(samples[i].prompt);
+      if (shape.true_cfg) request.negative = cache_.at(samples[i].negative_prompt);
+    }
     request.seed = static_cast<uint64_t>(samples[i].seed);
     request.guidance = samples[i].guidance;
     request.true_cfg = samples[i].true_cfg;
@@ -118,6 +142,7 @@ std::optional<Pictures> PictureMaker::run(const std::vector<Sample>& samples,
   // Kernels always see the full batch: a short one is filled up with repeats.
   requests.resize(static_cast<size_t>(device_.batch(settings_.batch)), requests.back());
 
+  if (is_test_instant()) return instant_pictures(requests, shape);
   auto start = Clock::now();
   InFlight batch = pipeline_.start(requests, shape);
   for (int step = 0; !batch.finished(); ++step) {
@@ -165,7 +190,8 @@ std::optional<MadeBatch> PictureMaker::make(const WorkOrder& order) {
       }
       JournalRecord& record = records[which[i]];
       record.image = to_image(pictures->pixels[static_cast<int64_t>(i)]);
-      if (settings_.save_latents) record.latents = to_latents(pictures->latents[static_cast<int64_t>(i)]);
+      if (settings_.save_latents && pictures->latents.defined())
+        record.latents = to_latents(pictures->latents[static_cast<int64_t>(i)]);
     }
   }
 

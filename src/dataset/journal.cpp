@@ -236,7 +236,7 @@ JournalWriter::~JournalWriter() {
 JournalWriter::JournalWriter(JournalWriter&& other) noexcept
     : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)), size_bytes_(other.size_bytes_) {}
 
-void JournalWriter::append(const JournalRecord& record) {
+bool JournalWriter::write_record(const JournalRecord& record, int64_t& size_bytes) const {
   const std::string payload = payload_of(record);
   const uint64_t size = payload.size();
   std::string bytes;
@@ -244,10 +244,18 @@ void JournalWriter::append(const JournalRecord& record) {
   append_bytes(bytes, &size, 1);
   bytes += payload;
   append_bytes(bytes, checksum(payload).data(), kChecksumBytes);
+  size_bytes += static_cast<int64_t>(bytes.size());
   const std::string_view first_half = std::string_view(bytes).substr(0, bytes.size() / 2);
-  bool is_written = write_all(fd_, first_half);
+  if (!write_all(fd_, first_half)) return false;
   test_pause("journal-append");
-  is_written = is_written && write_all(fd_, std::string_view(bytes).substr(first_half.size()));
+  return write_all(fd_, std::string_view(bytes).substr(first_half.size()));
+}
+
+void JournalWriter::append(std::span<const JournalRecord> records) {
+  int64_t size_bytes = size_bytes_;
+  const bool is_written = std::all_of(records.begin(), records.end(), [&](const JournalRecord& record) {
+    return write_record(record, size_bytes);
+  });
   if (!is_written || ::fsync(fd_) != 0) {
     const int reason = errno;
     // Cuts the half record off, so that a later one can be read.
@@ -255,7 +263,7 @@ void JournalWriter::append(const JournalRecord& record) {
     errno = reason;
     fail("write", path_);
   }
-  size_bytes_ += static_cast<int64_t>(bytes.size());
+  size_bytes_ = size_bytes;
 }
 
 JournalReader::JournalReader(const std::filesystem::path& path) : path_(path) {

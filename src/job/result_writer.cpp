@@ -119,16 +119,7 @@ void ResultWriter::run_journals() {
       }
       const auto start = Clock::now();
       const uint64_t bytes = bytes_of(task.records);
-      for (const JournalRecord& record : task.records) {
-        auto journal = journals_.find(task.shard_name);
-        if (journal == journals_.end()) {
-          journal =
-              journals_
-                  .try_emplace(task.shard_name, journal_path(output_, task.shard_name, replica_, attempt_))
-                  .first;
-        }
-        journal->second.append(record);
-      }
+      if (!task.records.empty()) journal_of(task.shard_name).append(task.records);
       {
         const std::lock_guard lock(mutex_);
         queued_bytes_ -= bytes;
@@ -140,6 +131,13 @@ void ResultWriter::run_journals() {
   } catch (...) {
     fail(std::current_exception());
   }
+}
+
+JournalWriter& ResultWriter::journal_of(const std::string& shard_name) {
+  const auto found = journals_.find(shard_name);
+  if (found != journals_.end()) return found->second;
+  return journals_.try_emplace(shard_name, journal_path(output_, shard_name, replica_, attempt_))
+      .first->second;
 }
 
 void ResultWriter::run_shards() {

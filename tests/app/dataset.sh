@@ -88,6 +88,29 @@ hdf5() {
   contains "index: root attributes" "$(h5dump -a /content_hash -a /format_version "$index")" "$(content_hash "$data")"
 }
 
+# The README's recipe, word for word, by h5py alone.
+h5py() {
+  local python
+  for python in /usr/bin/python3 python3; do
+    if "$python" -c 'import h5py' 2>/dev/null; then break; fi
+    python=
+  done
+  if [[ -z $python ]]; then
+    echo "h5py (python3-h5py) is not here: the README's recipe is not run"
+    return
+  fi
+  ln -s "$data" cats
+  sed -n '/^```python/,/^```/{/^```/!p}' "$(dirname "$golden")/../README.md" >recipe.py
+  cat >>recipe.py <<'END'
+    import hashlib
+    assert pixels.shape == (32, 32, 3) and pixels.dtype == "uint8", (pixels.shape, pixels.dtype)
+    assert hashlib.sha256(pixels.tobytes()).hexdigest() == index["samples/sha256"].asstr()[row]
+    assert prompt and index["samples/status"][row] == 1
+    print("recipe works")
+END
+  equal "the README's recipe for h5py" "$("$python" recipe.py 2>&1)" "recipe works"
+}
+
 verify() {
   run verify "$data"
   succeeded "verify"
@@ -269,6 +292,6 @@ models() {
   )" 4
 }
 
-in_parallel manifests layout hdf5 verify export_png compare seeds models
+in_parallel manifests layout hdf5 verify export_png compare seeds models h5py
 
 finish

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -51,13 +52,16 @@ class JournalWriter {
   JournalWriter(JournalWriter&& other) noexcept;
   JournalWriter& operator=(JournalWriter&&) = delete;
 
-  /// Returns when the record is on disk. Throws EnvironmentError (a full disk);
-  /// the records before stay readable.
-  void append(const JournalRecord& record);
+  /// Returns when the records, those of a batch, are on disk: one sync for all. Throws EnvironmentError (a
+  /// full disk); the records of earlier calls stay readable.
+  void append(std::span<const JournalRecord> records);
+  void append(const JournalRecord& record) { append(std::span(&record, 1)); }
 
   const std::filesystem::path& path() const { return path_; }
 
  private:
+  bool write_record(const JournalRecord& record, int64_t& size_bytes) const;
+
   std::filesystem::path path_;
   int fd_ = -1;
   int64_t size_bytes_ = 0;  // of complete records

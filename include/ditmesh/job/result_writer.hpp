@@ -63,6 +63,7 @@ class ResultWriter {
   };
 
   void run_journals();
+  JournalWriter& journal_of(const std::string& shard_name);
   void run_shards();
   void fail(std::exception_ptr error);
   bool is_dropping_shards() const;
