@@ -2,6 +2,7 @@
 
 #include <ATen/ops/full.h>
 #include <ATen/ops/stack.h>
+#include <c10/util/Exception.h>
 
 #include <algorithm>
 #include <chrono>
@@ -179,7 +180,15 @@ std::optional<MadeBatch> PictureMaker::make(const WorkOrder& order) {
     const std::vector<size_t> which(
         good.begin() + static_cast<std::ptrdiff_t>(begin),
         good.begin() + static_cast<std::ptrdiff_t>(std::min(begin + at_once, good.size())));
-    const auto pictures = run(samples, which);
+    std::optional<Pictures> pictures;
+    try {
+      pictures = run(samples, which);
+    } catch (const c10::OutOfMemoryError& error) {
+      throw EnvironmentError(
+          cat("a batch of ", device_.batch(settings_.batch), " pictures of ", samples.front().height, "x",
+              samples.front().width, " does not fit the device: ", error.what_without_backtrace()),
+          "use a smaller --batch, --text-encoder release, or a 16-bit --dtype");
+    }
     if (!pictures) return std::nullopt;
     for (size_t i = 0; i < which.size(); ++i) {
       const bool is_bad = is_test_failure("nan", samples[which[i]]) ||
