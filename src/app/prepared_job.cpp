@@ -166,9 +166,13 @@ PreparedJob::PreparedJob(const Options& options, int num_ranks, const Log& log)
   settings_.num_ranks = num_ranks;
 }
 
-PreparedJob::~PreparedJob() {
+ScratchFile::ScratchFile() : path_(fs::temp_directory_path() / cat("ditmesh-samples-", ::getpid())) {}
+
+ScratchFile::~ScratchFile() { remove(); }
+
+void ScratchFile::remove() const {
   std::error_code ignored;
-  if (!scratch_.empty()) fs::remove(scratch_, ignored);
+  fs::remove(path_, ignored);
 }
 
 // Of the attempts before; the first one at a part must agree with the other parts.
@@ -195,8 +199,8 @@ void PreparedJob::read_samples(const SamplingDefaults& defaults, const Log& log)
       plan_options.extended_at.push_back(before_->num_samples);
     }
   }
-  scratch_ = fs::temp_directory_path() / cat("ditmesh-samples-", ::getpid());
-  samples_ = read_job_samples(prompt_source(options_), manifest_options, defaults, plan_options, scratch_);
+  samples_ =
+      read_job_samples(prompt_source(options_), manifest_options, defaults, plan_options, scratch_.path());
   tell_about(samples_, log);
   for (const UsedSize& size : samples_.sizes) {
     try {
@@ -316,9 +320,8 @@ void PreparedJob::begin_attempt(const RankDevice& device, const MpiSession& mpi,
   create_folders(output / "journal");
   remove_leftovers();
   // Not renamed: scratch may be on another file system.
-  fs::copy_file(scratch_, settings_.samples, fs::copy_options::overwrite_existing);
-  fs::remove(scratch_);
-  scratch_.clear();
+  fs::copy_file(scratch_.path(), settings_.samples, fs::copy_options::overwrite_existing);
+  scratch_.remove();
 
   std::set<std::string> hosts;
   for (int rank = 0; rank < mpi.size(); ++rank) hosts.insert(mpi.host_of(rank));

@@ -21,12 +21,26 @@
 
 namespace ditmesh {
 
+/// A file in the folder for temporary files that goes away with the object.
+class ScratchFile {
+ public:
+  ScratchFile();
+  ~ScratchFile();
+  ScratchFile(const ScratchFile&) = delete;
+  ScratchFile& operator=(const ScratchFile&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }
+  void remove() const;
+
+ private:
+  std::filesystem::path path_;
+};
+
 class PreparedJob {
  public:
   /// Resolves and checks all input. Throws ConfigError or EnvironmentError; writes nothing but a scratch
   /// file outside of the output.
   PreparedJob(const Options& options, int num_ranks, const Log& log);
-  ~PreparedJob();
   PreparedJob(const PreparedJob&) = delete;
   PreparedJob& operator=(const PreparedJob&) = delete;
 
@@ -70,7 +84,7 @@ class PreparedJob {
   JobRecord record_;
   std::optional<JobRecord> before_;
   std::optional<OutputLock> lock_;
-  std::filesystem::path scratch_;  // the samples, until the output may be touched
+  ScratchFile scratch_;  // the samples, until the output may be touched
   KnownStatus known_;
   JobCounts counts_;
 };
