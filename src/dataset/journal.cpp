@@ -268,9 +268,10 @@ void JournalWriter::append(std::span<const JournalRecord> records) {
 
 JournalReader::JournalReader(const std::filesystem::path& path) : path_(path) {
   std::ifstream in(path, std::ios::binary);
-  if (!in)
+  if (!in) {
     throw ConfigError(cat("cannot read the journal ", path, ": ", std::strerror(errno)),
                       "check its permissions");
+  }
   const auto file_size = static_cast<int64_t>(std::filesystem::file_size(path));
   std::string magic(kMagic.size(), '\0');
   in.read(magic.data(), static_cast<std::streamsize>(magic.size()));
