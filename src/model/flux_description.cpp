@@ -98,7 +98,7 @@ fs::path find_model(const std::string& folder_or_name) {
                           "', and no such model in the cache ", hub_cache()),
                       "fetch it first, or point HF_HUB_CACHE to the cache that has it");
   }
-  const fs::path snapshot = repository / "snapshots" / std::string(trim(read_file(reference)));
+  fs::path snapshot = repository / "snapshots" / std::string(trim(read_file(reference)));
   if (!fs::is_directory(snapshot)) {
     throw ConfigError(
         cat("--model: the cache names the snapshot ", snapshot, " of ", folder_or_name, ", it is not there"),
