@@ -11,6 +11,7 @@
 #include "ditmesh/dataset/index.hpp"
 #include "ditmesh/dataset/inspect.hpp"
 #include "ditmesh/dataset/job_record.hpp"
+#include "ditmesh/dataset/output_lock.hpp"
 #include "ditmesh/dataset/png.hpp"
 #include "ditmesh/dataset/shard_census.hpp"
 #include "ditmesh/dataset/unfinished.hpp"
@@ -42,8 +43,12 @@ ExitCode run_inspect(const Command& command, const ProgramArguments& arguments) 
 
 // About: what the job files say, for the progress display.
 int64_t num_recorded_samples(const std::string& output) {
-  const auto records = read_job_records(output);
-  return records.empty() ? 0 : records.front().num_samples;
+  try {
+    const auto records = read_job_records(output);
+    return records.empty() ? 0 : records.front().num_samples;
+  } catch (const ConfigError&) {
+    return 0;  // verify says what is wrong with them
+  }
 }
 
 // Every rank looks at its share of the shards.
@@ -71,7 +76,11 @@ VerifyReport verify_on_all_ranks(const std::string& output, const MpiSession& mp
 // The options on rank 0, and on all ranks OUTPUT: empty when there is nothing left to do.
 std::string shared_output(const MpiSession& mpi, const Command& command, const ProgramArguments& arguments,
                           std::optional<Options>& options) {
-  share_error(mpi, [&] { options = resolve_options(command, arguments.after_command); });
+  share_error(mpi, [&] {
+    options = resolve_options(command, arguments.after_command);
+    if (options && options->text("OUTPUT").empty())
+      throw ConfigError("OUTPUT is empty", "give the dataset's folder");
+  });
   return mpi.broadcast(options ? options->text("OUTPUT") : "");
 }
 
@@ -99,12 +108,30 @@ ExitCode run_verify(const Command& command, const ProgramArguments& arguments) {
   });
 }
 
+// Parts that were made with different settings are no dataset.
+void check_parts_agree(const std::string& output) {
+  const auto records = read_job_records(output);
+  for (const JobRecord& record : records) {
+    auto differences = sampling_differences(records.front(), record);
+    if (manifest_change(records.front(), record) != ManifestChange::none) {
+      differences.push_back(cat("the manifest had ", records.front().manifest_num_rows, " rows, has ",
+                                record.manifest_num_rows, ", or others"));
+    }
+    if (differences.empty()) continue;
+    throw ConfigError(cat(records.front().part, " and ", record.part,
+                          " were made with different settings: ", join(differences, "; ")),
+                      "make one of them again in another folder");
+  }
+}
+
 ExitCode run_index(const Command& command, const ProgramArguments& arguments) {
   const MpiSession mpi(arguments.argc, arguments.argv);
   return run_together(mpi, command, [&] {
     std::optional<Options> options;
     const std::string output = shared_output(mpi, command, arguments, options);
     if (output.empty()) return ExitCode::done;
+    std::optional<OutputLock> lock;  // no job writes meanwhile
+    share_error(mpi, [&] { lock.emplace(output, Part(), make_log()); });
     std::string own;
     run_on_each(mpi, [&] { own = pack_shards(scan_shards(output, mpi.rank(), mpi.size())); });
     const auto scanned = mpi.all_gather(own);
@@ -114,6 +141,7 @@ ExitCode run_index(const Command& command, const ProgramArguments& arguments) {
       for (const std::string& bytes : scanned) {
         for (ScannedShard& shard : unpack_shards(bytes)) shards.push_back(std::move(shard));
       }
+      check_parts_agree(output);
       const IndexResult index = write_index_of(output, std::move(shards));
       absent = absences(take_census(output));
       if (options->flag("json")) {

@@ -83,11 +83,11 @@ Decision decide(const Command& command, const ProgramArguments& arguments, const
 
 ExitCode run_generate(const Command& command, const ProgramArguments& arguments) {
   const MpiSession mpi(arguments.argc, arguments.argv);
+  catch_stop_signals();
   const Log log = make_log(mpi.rank() == 0 ? "" : cat("rank ", mpi.rank(), " on ", MpiSession::host_name()));
   std::unique_ptr<PreparedJob> prepared;
   const Decision decision = decide(command, arguments, mpi, log, prepared);
   if (decision.leave) return static_cast<ExitCode>(decision.exit_code);
-  catch_stop_signals();
   const c10::InferenceMode no_gradients;
   return run_together(mpi, command, [&] {
     return run_generate_job(command, Options::from_json(Json::parse(decision.options)), prepared.get(), mpi,

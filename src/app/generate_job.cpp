@@ -10,6 +10,7 @@
 #include "ditmesh/base/file.hpp"
 #include "ditmesh/base/text.hpp"
 #include "ditmesh/dataset/index.hpp"
+#include "ditmesh/logging/logging.hpp"
 #include "ditmesh/dataset/sample_store.hpp"
 #include "ditmesh/comm_mpi/mpi_control_channel.hpp"
 #include "ditmesh/job/job_control.hpp"
@@ -58,6 +59,7 @@ class StepGate {
       case StopReason::warning:
         return step > 1 && since(begin_) / (step - 1) * (steps - step + 1) <= kFinishWithin_s;
       case StopReason::terminate:
+      case StopReason::late:
         return false;
     }
     return true;
@@ -91,7 +93,7 @@ class RankJob {
       std::optional<ProgressDisplay> display;
       if (prepared_ != nullptr) {
         display.emplace(
-            prepared_->num_samples(), [this] { return progress(); }, log_);
+            prepared_->num_missing(), [this] { return progress(); }, log_);
       }
       if (settings_.has_work) make_pictures();
       control_.wait_for_end();
@@ -135,27 +137,23 @@ class RankJob {
     PictureMaker maker(settings_.pictures(), samples_, device_, StepGate(control_), log_);
     sleep_if_tested(mpi_.rank());
     while (const auto order = control_.next_order()) {
-      auto made = maker.make(*order);
-      if (!made) {
-        control_.drop(*order);
-        break;
-      }
-      num_made_ += static_cast<int64_t>(made->records.size());
+      MadeBatch made = maker.make(*order);
+      num_made_ += static_cast<int64_t>(made.records.size());
       control_.activity().set("handing over to the journal");
-      writer_.save(order->shard_name, std::move(made->records), std::move(made->result));
+      writer_.save(order->shard_name, std::move(made.records), std::move(made.result));
     }
     seconds_.pictures = maker.seconds();
   }
 
   ProgressCounts progress() const {
     const JobCounts counts = control_.counts();
-    return {counts.done, counts.failed};
+    return {counts.done - counts.done_before, counts.failed - counts.failed_before};
   }
 
   void write_the_index() {
     const auto start = Clock::now();
     control_.activity().set("writing the index");
-    prepared_->write_index(log_);
+    prepared_->write_index(control_.counts(), log_);
     seconds_.index = since(start);
   }
 
@@ -203,6 +201,14 @@ class RankJob {
   int64_t num_made_ = 0;
 };
 
+// A switch left behind from a test would ruin a dataset.
+void tell_test_switches(const Log& log) {
+  for (const char* name :
+       {"DITMESH_TEST_FAIL", "DITMESH_TEST_INSTANT", "DITMESH_TEST_PAUSE", "DITMESH_TEST_SLEEP"}) {
+    if (std::getenv(name) != nullptr) log.warning(cat(name, " is set: this is a test, not a dataset"));
+  }
+}
+
 std::string_view end_name(StopReason reason) {
   switch (reason) {
     case StopReason::none:
@@ -212,6 +218,7 @@ std::string_view end_name(StopReason reason) {
     case StopReason::terminate:
       return "terminated";
     case StopReason::time_limit:
+    case StopReason::late:
       return "time limit";
   }
   return "";
@@ -223,6 +230,7 @@ ExitCode run_generate_job(const Command& command, const Options& options, Prepar
                           const MpiSession& mpi, const Log& log) {
   const auto start = Clock::now();
   const auto world = mpi.world();
+  if (mpi.rank() == 0) tell_test_switches(log);
   const RankDevice device = choose_device(options, mpi, *world, log);
   // Everything is known now: rank 0 makes the last comparisons, and begins to write.
   share_error(mpi, [&] {
@@ -251,6 +259,12 @@ ExitCode run_generate_job(const Command& command, const Options& options, Prepar
                         human_seconds(since(start)), " with ", counts.done, " of ", counts.total,
                         " pictures: the same command goes on"));
         exit_code = static_cast<int>(ExitCode::requeue);
+        if (end_name(job.stop_reason()) == "time limit" && counts.done == counts.done_before) {
+          // Started again it would do no better.
+          print_error(command.spec.name, cat("--time-limit ", settings.options.text("time-limit"),
+                                             " is too short for one batch: give it more"));
+          exit_code = static_cast<int>(ExitCode::bad_input);
+        }
       } else {
         log.info(cat(counted(counts.done, "picture"), ", ", counts.done - counts.done_before,
                      " of them now, in ", human_seconds(since(start)), ": ", where));

@@ -102,20 +102,20 @@ std::vector<PictureMaker::Failure> PictureMaker::encode(const WorkOrder& order,
   }
   try {
     for (const Sample& sample : samples) {
-      if (is_test_failure("encode", sample)) throw InternalError("DITMESH_TEST_FAIL");
+      if (is_test_failure("encode", sample)) throw ConfigError("DITMESH_TEST_FAIL");
     }
     // Looked ahead only when a window is used up, not for every batch.
     if (!is_test_instant() && !cache_.holds(groups.front())) {
       for (const int64_t next : order.ahead) groups.push_back(prompts(samples_.sample(next)));
       cache_.prepare(groups);
     }
-  } catch (const std::exception&) {
-    // One of them is bad: which?
+  } catch (const ConfigError&) {
+    // One of the texts is bad: which?
     for (size_t i = 0; i < samples.size(); ++i) {
       try {
-        if (is_test_failure("encode", samples[i])) throw InternalError("DITMESH_TEST_FAIL");
+        if (is_test_failure("encode", samples[i])) throw ConfigError("DITMESH_TEST_FAIL");
         cache_.add(prompts(samples[i]));
-      } catch (const std::exception& error) {
+      } catch (const ConfigError& error) {
         failures.push_back({i, cat("the prompt cannot be encoded: ", error.what())});
       }
     }
@@ -159,7 +159,7 @@ std::optional<Pictures> PictureMaker::run(const std::vector<Sample>& samples,
   return pictures;
 }
 
-std::optional<MadeBatch> PictureMaker::make(const WorkOrder& order) {
+MadeBatch PictureMaker::make(const WorkOrder& order) {
   const auto start = Clock::now();
   std::vector<Sample> samples;
   for (const int64_t index : order.samples) samples.push_back(samples_.sample(index));
@@ -176,6 +176,7 @@ std::optional<MadeBatch> PictureMaker::make(const WorkOrder& order) {
     if (!is_bad) good.push_back(i);
   }
   std::vector<JournalRecord> records(samples.size());
+  std::vector<size_t> dropped;
   for (size_t begin = 0; begin < good.size(); begin += at_once) {
     const std::vector<size_t> which(
         good.begin() + static_cast<std::ptrdiff_t>(begin),
@@ -189,7 +190,10 @@ std::optional<MadeBatch> PictureMaker::make(const WorkOrder& order) {
               samples.front().width, " does not fit the device: ", error.what_without_backtrace()),
           "use a smaller --batch, --text-encoder release, or a 16-bit --dtype");
     }
-    if (!pictures) return std::nullopt;
+    if (!pictures) {
+      dropped.assign(good.begin() + static_cast<std::ptrdiff_t>(begin), good.end());
+      break;
+    }
     for (size_t i = 0; i < which.size(); ++i) {
       const bool is_bad = is_test_failure("nan", samples[which[i]]) ||
                           (!order.is_retry && is_test_failure("nan-once", samples[which[i]]));
@@ -208,6 +212,7 @@ std::optional<MadeBatch> PictureMaker::make(const WorkOrder& order) {
   made.result.unit = order.unit;
   made.result.outcomes.assign(samples.size(), WorkResult::Outcome::done);
   made.result.seconds = since(start);
+  for (const size_t i : dropped) made.result.outcomes[i] = WorkResult::Outcome::dropped;
   for (const Failure& failure : failures) {
     made.result.outcomes[failure.index] =
         order.is_retry ? WorkResult::Outcome::failed : WorkResult::Outcome::failed_once;
@@ -215,7 +220,8 @@ std::optional<MadeBatch> PictureMaker::make(const WorkOrder& order) {
     records[failure.index].error = failure.error;
   }
   for (size_t i = 0; i < samples.size(); ++i) {
-    if (made.result.outcomes[i] == WorkResult::Outcome::failed_once) continue;
+    const WorkResult::Outcome outcome = made.result.outcomes[i];
+    if (outcome == WorkResult::Outcome::failed_once || outcome == WorkResult::Outcome::dropped) continue;
     JournalRecord& record = records[i];
     record.row = samples[i].row;
     record.copy = samples[i].copy;

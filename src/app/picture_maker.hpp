@@ -36,7 +36,7 @@ struct PictureSeconds {
 
 /// A batch that was made.
 struct MadeBatch {
-  std::vector<JournalRecord> records;  // none for samples that failed for the first time
+  std::vector<JournalRecord> records;  // none for samples that are dropped or failed for the first time
   WorkResult result;
 };
 
@@ -49,10 +49,10 @@ class PictureMaker {
   PictureMaker(const PictureSettings& settings, const SampleSource& samples, const RankDevice& device,
                OnStep on_step, Log log);
 
-  /// Makes the batch; nothing if on_step says to drop it. A sample whose prompt cannot be encoded, whose
-  /// batch does not fit the device or whose values are not finite has failed: the first time it is left
-  /// out of the records, on a retry it is recorded with its error.
-  std::optional<MadeBatch> make(const WorkOrder& order);
+  /// Makes the batch, or what on_step lets it make. A sample whose prompt cannot be encoded or whose values
+  /// are not finite has failed: the first time it is left out of the records, on a retry it is recorded with
+  /// its error. Throws EnvironmentError if the batch does not fit the device.
+  MadeBatch make(const WorkOrder& order);
 
   const PictureSeconds& seconds() const { return seconds_; }
 

@@ -10,7 +10,9 @@
 #include "ditmesh/base/error.hpp"
 #include "ditmesh/base/file.hpp"
 #include "ditmesh/base/text.hpp"
+#include "ditmesh/base/unicode.hpp"
 #include "ditmesh/dataset/output_check.hpp"
+#include "rank_errors.hpp"
 #include "version.hpp"
 
 namespace ditmesh {
@@ -92,6 +94,8 @@ void tell_about(const JobSamples& samples, const Log& log) {
   }
 }
 
+constexpr int64_t kMaxDuration = 1'000'000'000;
+
 // "90", "1:30" or "1:00:00" in seconds.
 double parse_duration(const std::string& option, const std::string& text) {
   int64_t seconds = 0;
@@ -99,7 +103,7 @@ double parse_duration(const std::string& option, const std::string& text) {
   bool good = parts.size() <= 3;
   for (size_t i = 0; i < parts.size() && good; ++i) {
     const auto value = parse_int(parts[i]);
-    good = value && *value >= 0 && (i == 0 || *value < 60);
+    good = value && *value >= 0 && *value < (i == 0 ? kMaxDuration : 60);
     if (good) seconds = seconds * 60 + *value;
   }
   if (!good || seconds == 0) {
@@ -127,6 +131,10 @@ std::vector<double> largest_costs(const Plan& plan) {
 
 PreparedJob::PreparedJob(const Options& options, int num_ranks, const Log& log)
     : options_(options), mesh_(choose_mesh(options, num_ranks)) {
+  for (const char* name : {"output", "model"}) {
+    if (find_invalid_utf8(options.text(name)))
+      throw ConfigError(cat("--", name, " must be valid UTF-8"), "rename it");
+  }
   if (options.has("part")) part_ = Part::parse(options.text("part"));
   if (options.has("time-limit")) time_limit_s_ = parse_duration("time-limit", options.text("time-limit"));
   const fs::path output = options.text("output");
@@ -266,9 +274,20 @@ std::string PreparedJob::describe() const {
 void PreparedJob::open_output(const Log& log) {
   const fs::path output = options_.text("output");
   lock_.emplace(output, part_, log);
-  // What was compared may be older than the lock.
-  before_ = read_record();
-  if (before_ && before_->part == part_) record_.attempts = before_->attempts;
+  // What was compared may be older than the lock: another job may have come in between.
+  const auto compared = std::exchange(before_, read_record());
+  if (before_.has_value() != compared.has_value() ||
+      (before_ &&
+       (before_->extended_at != compared->extended_at || before_->num_samples != compared->num_samples))) {
+    throw ConfigError(cat("another job wrote to ", options_.text("output"), " while this one was prepared"),
+                      "start this one again: it then compares its settings with that job's");
+  }
+  if (before_) {
+    const auto differences = sampling_differences(*before_, record_);
+    if (!differences.empty()) throw other_sampling_error(output, differences);
+    if (before_->part == part_) record_.attempts = before_->attempts;
+  }
+  check_shard_names();
   settings_.attempt = record_.next_attempt();
   settings_.samples = output / "journal" /
                       cat("samples", part_.is_whole() ? "" : cat(".part-", part_.index, "-of-", part_.count),
@@ -296,9 +315,22 @@ void PreparedJob::open_output(const Log& log) {
     if (missing.num_samples > 0) pending.push_back(missing);
   }
   counts_.done_before = counts_.done;
+  counts_.failed_before = counts_.failed;
   settings_.has_work = !pending.empty();
   if (settings_.has_work) {
     check_space(output, estimate_bytes(pending, record_.save_latents ? model_.vae.latent_channels : 0), log);
+  }
+}
+
+// A file that no part of this job makes would come to light only in the index, when all work is done.
+void PreparedJob::check_shard_names() const {
+  std::set<std::string> planned;
+  for (const Shard& shard : samples_.plan.shards) planned.insert(shard.name);
+  for (const std::string& name : shard_names(options_.text("output"))) {
+    if (planned.contains(name)) continue;
+    throw ConfigError(
+        cat(fs::path(options_.text("output")) / "shards" / (name + ".h5"), " is no shard of this job"),
+        "move it away");
   }
 }
 
@@ -331,7 +363,8 @@ void PreparedJob::begin_attempt(const RankDevice& device, const MpiSession& mpi,
                        {"started", utc_now()},
                        {"ranks", mpi.size()},
                        {"hosts", hosts},
-                       {"allow_different_numerics", options_.flag("allow-different-numerics")}});
+                       {"allow_different_numerics", options_.flag("allow-different-numerics")},
+                       {"numerics", record_.numerics}});
   record_.write(output);
   log.info(cat(counted(counts_.total, "picture"), " with ", model_.name, " on ", counted(mpi.size(), "rank"),
                " (", device.describe(), ")",
@@ -343,7 +376,9 @@ void PreparedJob::remove_leftovers() const {
   const std::string name = settings_.samples.filename().string();
   const std::string prefix = name.substr(0, name.rfind('-') + 1);
   for (const auto& file : fs::directory_iterator(settings_.samples.parent_path())) {
-    if (file.path().filename().string().starts_with(prefix)) fs::remove(file.path());
+    const std::string file_name = file.path().filename().string();
+    const bool is_probe = part_.is_whole() && file_name.starts_with(kProbePrefix);
+    if (is_probe || file_name.starts_with(prefix)) fs::remove(file.path());
   }
   std::set<std::string> ours;
   for (const RecordedShard& shard : record_.shards) ours.insert(shard.name);
@@ -400,10 +435,16 @@ std::unique_ptr<Coordinator> PreparedJob::make_coordinator(int num_ranks) {
                                        counts_, options, JobClock::now());
 }
 
-std::optional<IndexResult> PreparedJob::write_index(const Log& log) {
+std::optional<IndexResult> PreparedJob::write_index(const JobCounts& counts, const Log& log) {
   // Parts end at different times: `ditmesh index` joins them.
   if (!part_.is_whole()) return std::nullopt;
   const IndexResult index = ditmesh::write_index(options_.text("output"), {}, log);
+  if (index.counts.done != counts.done || index.counts.failed != counts.failed) {
+    throw EnvironmentError(
+        cat("the shards hold ", index.counts, ", the job made ", counts.done, " and ", counts.failed,
+            " failed: files of ", options_.text("output"), " went away while it ran"),
+        "start the same command again, it makes what is missing");
+  }
   record_.content_hash = index.content_hash;
   return index;
 }

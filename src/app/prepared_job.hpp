@@ -58,10 +58,11 @@ class PreparedJob {
   void begin_attempt(const RankDevice& device, const MpiSession& mpi, const Log& log);
 
   std::unique_ptr<Coordinator> make_coordinator(int num_ranks);
-  int64_t num_samples() const { return counts_.total; }
+  /// Samples that this attempt has to make.
+  int64_t num_missing() const { return counts_.total - counts_.done - counts_.failed; }
 
   /// Nothing for a part.
-  std::optional<IndexResult> write_index(const Log& log);
+  std::optional<IndexResult> write_index(const JobCounts& counts, const Log& log);
   /// `per_rank`: JSON of each rank, for job.json.
   void end_attempt(const std::string& ended_by, const JobCounts& counts,
                    const std::vector<std::string>& per_rank);
@@ -70,6 +71,7 @@ class PreparedJob {
   std::optional<JobRecord> read_record() const;
   void read_samples(const SamplingDefaults& defaults, const Log& log);
   void compare_with_before();
+  void check_shard_names() const;
   bool is_ours(int64_t shard) const;
   void remove_leftovers() const;
 

@@ -64,7 +64,7 @@ void run_on_each(const MpiSession& mpi, const std::function<void()>& body) {
 }
 
 void check_shared_folder(const MpiSession& mpi, const fs::path& folder) {
-  const std::string token = mpi.broadcast(cat("probe-", ::getpid(), "-", MpiSession::host_name(), "-"));
+  const std::string token = mpi.broadcast(cat(kProbePrefix, ::getpid(), "-", MpiSession::host_name(), "-"));
   const auto probe_of = [&](int rank) { return folder / cat(token, rank); };
   const std::string who = cat("rank ", mpi.rank(), " on ", MpiSession::host_name());
   std::string problem;

@@ -14,6 +14,9 @@ void share_error(const MpiSession& mpi, const std::function<void()>& body);
 /// Runs `body` on every rank; an error of one or more of them is thrown on all, as an AgreedError.
 void run_on_each(const MpiSession& mpi, const std::function<void()>& body);
 
+/// How the files of check_shared_folder() begin, while it looks.
+inline constexpr const char* kProbePrefix = "probe-";
+
 /// All ranks must see the same files in `folder`, which is there, and be able to write to it. Throws
 /// AgreedError that names the hosts.
 void check_shared_folder(const MpiSession& mpi, const std::filesystem::path& folder);

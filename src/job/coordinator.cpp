@@ -85,6 +85,7 @@ Coordinator::Outbox Coordinator::on_tick(JobClock::time_point now) {
   }
   if (options_.time_limit && seconds_between(start_, now) > options_.time_limit->count() && !finished()) {
     begin_stop(StopReason::time_limit, out);
+    drop_what_is_late(out);
   }
   tell_the_end(out);
   return out;
@@ -108,6 +109,7 @@ void Coordinator::take_result(int rank, const WorkResult& result, JobClock::time
   ShardState& shard = shards_.at(static_cast<size_t>(unit.shard));
   makers_[unit.shard].insert(rank);
   for (size_t i = 0; i < result.outcomes.size(); ++i) {
+    if (result.outcomes[i] == WorkResult::Outcome::dropped) continue;  // the job stops: the next attempt's
     if (result.outcomes[i] == WorkResult::Outcome::failed_once) {
       queue_.put_back({unit.shard, {unit.positions[i]}, unit.cost, true});
       continue;
@@ -202,6 +204,16 @@ void Coordinator::hand_out(JobClock::time_point now, Outbox& out) {
   }
 }
 
+// A unit that took longer than was foreseen: of a new size, or on a busy machine.
+void Coordinator::drop_what_is_late(Outbox& out) {
+  if (late_was_told_ || assigned_.empty()) return;
+  late_was_told_ = true;
+  for (size_t rank = 0; rank < ranks_.size(); ++rank) {
+    out.push_back(
+        {static_cast<int>(rank), {MessageKind::stop, {static_cast<int64_t>(StopReason::late)}, {}}});
+  }
+}
+
 // Each to the rank that writes the fewest.
 void Coordinator::write_complete_shards(Outbox& out) {
   for (const int64_t shard : complete_) {
@@ -250,6 +262,10 @@ std::optional<Coordinator::LostRank> Coordinator::lost_rank(JobClock::time_point
     lost = LostRank{static_cast<int>(rank), silent_s, ranks_[rank].doing};
   }
   return lost;
+}
+
+void Coordinator::forgive_silence(JobClock::time_point now) {
+  for (Rank& rank : ranks_) rank.heard = now;
 }
 
 bool Coordinator::stopped() const { return stop_ != StopReason::none && assigned_.empty(); }

@@ -12,6 +12,8 @@ namespace {
 // A message waits this long at most; short against a batch, long against what looking costs.
 constexpr std::chrono::milliseconds kPoll{1};
 constexpr std::chrono::milliseconds kTick{50};
+// This thread looks around far more often than that, unless it was not allowed to run.
+constexpr std::chrono::milliseconds kSlept{1000};
 
 double seconds_since(JobClock::time_point start) {
   return std::chrono::duration<double>(JobClock::now() - start).count();
@@ -34,6 +36,7 @@ JobControl::JobControl(std::unique_ptr<ControlChannel> channel, double timeout_s
       channel_(std::move(channel)),
       last_beat_(JobClock::now()),
       last_tick_(last_beat_),
+      last_watch_(last_beat_),
       heard_from_coordinator_(last_beat_),
       thread_([this] { run(); }) {}
 
@@ -192,6 +195,12 @@ void JobControl::keep_watch() {
     left = left_;
   }
   const auto now = JobClock::now();
+  const auto gap = std::exchange(last_watch_, now) - now;
+  if (-gap > kSlept) {
+    // It is this process that was stopped (suspended, a debugger): the others' silence proves nothing.
+    heard_from_coordinator_ = now;
+    if (coordinator_) coordinator_->forgive_silence(now);
+  }
   if (left && !coordinator_) return;
   if (!left && seconds_since(last_beat_) >= std::min(1.0, timeout_s_ / 5)) {
     last_beat_ = now;

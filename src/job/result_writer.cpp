@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "ditmesh/base/error.hpp"
 #include "ditmesh/base/text.hpp"
 #include "ditmesh/dataset/shard.hpp"
 
@@ -157,7 +158,13 @@ void ResultWriter::run_shards() {
       options.cancelled = [this] { return is_dropping_shards(); };
       options.temporary_suffix = cat("attempt-", attempt_);
       try {
-        ditmesh::write_shard(output_, content, samples_, options, log_);
+        const StatusCounts counts = ditmesh::write_shard(output_, content, samples_, options, log_);
+        if (counts.missing > 0) {
+          throw EnvironmentError(
+              cat(counted(counts.missing, "sample"), " of the shard ", order.name,
+                  " in no journal any more, though they were: files of ", output_, " went away"),
+              "start the same command again, it makes what is missing");
+        }
       } catch (...) {
         if (is_dropping_shards()) return;  // its journals stay
         throw;

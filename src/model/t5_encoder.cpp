@@ -134,7 +134,7 @@ at::Tensor T5Encoder::operator()(const at::Tensor& ids) const {
   }
   x = t5_rms_norm(x, norm_, config_.eps);
   if (tensor_size_ == 1) return x;
-  const at::Tensor all = at::empty({tokens, x.size(1), x.size(2)}, x.options());
+  at::Tensor all = at::empty({tokens, x.size(1), x.size(2)}, x.options());
   tensor_->all_gather(all, x.contiguous(), layout.text.counts).wait();
   return all;
 }

@@ -7,7 +7,7 @@ num_jobs=3
 export OMP_WAIT_POLICY=passive
 
 for i in $(seq 40); do echo "a cat with $i stripes"; done >prompts.txt
-common=(--model "$model" --height 32 --width 32 --seed 5 --device cpu --max-sequence-length 32)
+common=(--model "$model" --height 32 --width 32 --device cpu --max-sequence-length 32)
 without_prompts=("${common[@]}" --shard-size 9 --steps 2)
 quick=("${without_prompts[@]}" --prompts "$work/prompts.txt")
 long=("${common[@]}" --shard-size 9 --steps 60 --prompts "$work/prompts.txt") # some seconds on one core
@@ -60,6 +60,16 @@ stopped() {
 usr2() { stopped USR2 launcher 2 warning; }
 term() { stopped TERM ranks 3 terminated; }
 
+batch_of_several() {
+  "$bin" generate "${common[@]}" --steps 400 --prompts "$references/prompts.txt" --batch 40 --output data 2>.err &
+  local process=$! code=0
+  sleep 4
+  kill -TERM "$process"
+  wait "$process" || code=$?
+  equal "SIGTERM within a batch on the CPU: exit code" "$code" 75
+  check "SIGTERM within a batch on the CPU: finished pictures are kept" test "$(json data/job.json 'd["attempts"][-1]["made"]')" -gt 0
+}
+
 plain_term() {
   "$bin" generate "${long[@]}" --output data 2>.err &
   local process=$!
@@ -80,6 +90,9 @@ time_limit() {
     attempts=$((attempts + 1))
   done
   succeeded "--time-limit: done after $attempts attempts"
+  run generate --model "$model" --device cpu --prompt "a cat" --height 64 --width 64 --steps 5000 --output short --time-limit 1
+  equal "a --time-limit too short for one batch: exit code" "$code" 2
+  contains "a --time-limit too short for one batch: said" "$err" "too short for one batch"
   equal "--time-limit: content hash" "$(content_hash data)" "$(content_hash "$references/long")"
 }
 
@@ -95,6 +108,32 @@ hangs() {
   contains "a stopped rank: named with host, process and what it did" "$err" "process $process" "on $(hostname)" "--timeout 5" "it was: "
   check "a stopped rank: within the timeout and a little" test $((SECONDS - start_s)) -le 15
   kill -KILL "$process" 2>/dev/null || true
+}
+
+suspended() {
+  "$bin" generate "${long[@]}" --output data --timeout 2 2>.err &
+  local process=$!
+  journalled data
+  kill -STOP "$process"
+  sleep 5
+  kill -CONT "$process"
+  local code=0
+  wait "$process" || code=$?
+  equal "suspended for longer than the timeout, then resumed: exit code" "$code" 0
+  equal "suspended and resumed: content hash" "$(content_hash data)" "$(content_hash "$references/long")"
+}
+
+lost_journal() {
+  "$bin" generate "${long[@]}" --output data 2>.err &
+  local process=$! code=0
+  journalled data
+  rm data/journal/32x32*
+  wait "$process" || code=$?
+  equal "a journal that vanishes: exit code" "$code" 3
+  contains "a journal that vanishes: said" "$(<.err)" "went away" "same command"
+  run generate "${long[@]}" --output data
+  succeeded "a journal that vanishes: goes on"
+  equal "a journal that vanishes: content hash" "$(content_hash data)" "$(content_hash "$references/long")"
 }
 
 coordinator_hangs() {
@@ -209,6 +248,19 @@ again() {
   equal "--extend of another manifest: exit code" "$code" 2
 }
 
+two_jobs_at_once() { # the slow one compares its settings before the other one is there
+  (
+    sleep 3
+    cat "$references/prompts.txt"
+  ) | "$bin" generate "${without_prompts[@]}" --prompts - --seed 9 --output data >.out 2>.err &
+  local process=$! code=0
+  sleep 1
+  run generate "${quick[@]}" --output data
+  succeeded "two jobs at once: the first"
+  wait "$process" || code=$?
+  equal "two jobs at once: the second is refused" "$code" 2
+}
+
 two_jobs() {
   DITMESH_TEST_SLEEP=0:6 start 2 generate "${long[@]}" --output data
   journalled data
@@ -256,7 +308,7 @@ many_shards() {
   succeeded "400 shards: verify"
 }
 
-in_parallel usr2 term plain_term time_limit hangs coordinator_hangs slow_shared_memory slow_tcp failures \
-  file_size_limit full_disk again two_jobs parts lost_shard many_shards
+in_parallel usr2 term batch_of_several plain_term time_limit hangs suspended lost_journal coordinator_hangs slow_shared_memory slow_tcp failures \
+  file_size_limit full_disk again two_jobs two_jobs_at_once parts lost_shard many_shards
 
 finish

@@ -250,7 +250,7 @@ TEST(Coordinator, RanksLearnWhatComesNext) {
         return units;
       },
       256);
-  Coordinator coordinator(std::move(queue), shards, {100, 0, 0, 0}, job.options, SimulatedJob::at(0));
+  Coordinator coordinator(std::move(queue), shards, {100, 0, 0, 0, 0}, job.options, SimulatedJob::at(0));
   const auto out = coordinator.on_message(0, {MessageKind::ready, {}, {}}, SimulatedJob::at(0));
   ASSERT_EQ(out.size(), 1U);
   const WorkOrder order = to_work_order(out[0].message);
@@ -263,7 +263,7 @@ TEST(Coordinator, WhatEarlierAttemptsMadeIsNotMadeAgain) {
   const std::vector<int64_t> samples = {0, 1, 2};
   // In the first nothing is open, but its file is not there; the second is complete.
   const std::vector<ShardState> shards = {{"a", 0, samples, 0, true}, {"b", 0, samples, 0, false}};
-  Coordinator coordinator(WorkQueue({}, {}, 8), shards, {6, 6, 0, 6}, {}, SimulatedJob::at(0));
+  Coordinator coordinator(WorkQueue({}, {}, 8), shards, {6, 6, 0, 6, 0}, {}, SimulatedJob::at(0));
   auto out = coordinator.on_message(0, {MessageKind::ready, {}, {}}, SimulatedJob::at(0));
   ASSERT_EQ(out.size(), 1U);
   EXPECT_EQ(to_shard_order(out[0].message).name, "a");
@@ -304,7 +304,7 @@ TEST(Coordinator, TheRankThatIsSilentLongestIsLost) {
   CoordinatorOptions options;
   options.num_ranks = 4;
   options.timeout = Seconds(5);
-  Coordinator coordinator(WorkQueue({}, {}, 8), {{"a", 0, samples, 4, true}}, {4, 0, 0, 0}, options,
+  Coordinator coordinator(WorkQueue({}, {}, 8), {{"a", 0, samples, 4, true}}, {4, 0, 0, 0, 0}, options,
                           SimulatedJob::at(0));
   const auto beat = [&](int rank, double seconds, const std::string& doing) {
     const auto out =

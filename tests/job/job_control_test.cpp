@@ -85,7 +85,7 @@ std::unique_ptr<Coordinator> coordinator_of(const Job& job, int num_ranks, doubl
   options.num_ranks = num_ranks;
   options.timeout = std::chrono::duration<double>(timeout_s);
   const int64_t total = job.plan.num_samples();
-  return std::make_unique<Coordinator>(WorkQueue(order, units, 64), shards, JobCounts{total, 0, 0, 0},
+  return std::make_unique<Coordinator>(WorkQueue(order, units, 64), shards, JobCounts{total, 0, 0, 0, 0},
                                        options, JobClock::now());
 }
 

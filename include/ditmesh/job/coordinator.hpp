@@ -41,6 +41,7 @@ struct JobCounts {
   int64_t done = 0;         // also by earlier attempts
   int64_t failed = 0;       // for good
   int64_t done_before = 0;  // by earlier attempts
+  int64_t failed_before = 0;
 };
 
 class Coordinator {
@@ -66,6 +67,9 @@ class Coordinator {
     std::string doing;  // its last heartbeat's text
   };
   std::optional<LostRank> lost_rank(JobClock::time_point now) const;
+
+  /// The coordinator itself did not run for a while: every rank has the whole timeout again.
+  void forgive_silence(JobClock::time_point now);
 
   /// All samples are in shards, and everybody was told.
   bool finished() const { return end_was_told_ && stop_ == StopReason::none; }
@@ -96,6 +100,7 @@ class Coordinator {
 
   void take_result(int rank, const WorkResult& result, JobClock::time_point now);
   void begin_stop(StopReason reason, Outbox& out);
+  void drop_what_is_late(Outbox& out);
   void hand_out(JobClock::time_point now, Outbox& out);
   void write_complete_shards(Outbox& out);
   void tell_the_end(Outbox& out);
@@ -120,6 +125,7 @@ class Coordinator {
   double seconds_per_cost_ = 0;  // the slowest unit so far
   StopReason stop_ = StopReason::none;
   bool end_was_told_ = false;
+  bool late_was_told_ = false;
   size_t num_left_ = 0;
 };
 

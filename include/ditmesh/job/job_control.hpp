@@ -106,6 +106,7 @@ class JobControl {
   StopReason requested_ = StopReason::none;
   JobClock::time_point last_beat_;
   JobClock::time_point last_tick_;
+  JobClock::time_point last_watch_;
   JobClock::time_point heard_from_coordinator_;
   std::thread thread_;
 };

@@ -31,7 +31,8 @@ enum class StopReason : int64_t {
   none,
   warning,     // SIGUSR2: the batch in flight may be finished
   terminate,   // SIGTERM, SIGINT: what is in flight is dropped at the next step
-  time_limit,  // --time-limit
+  time_limit,  // --time-limit: what is in flight fits, and is finished
+  late,        // --time-limit has passed: what is in flight is dropped at the next step
 };
 
 struct ControlMessage {
@@ -61,7 +62,7 @@ struct WorkOrder {
 
 /// What became of a WorkOrder.
 struct WorkResult {
-  enum class Outcome : int64_t { done, failed, failed_once };
+  enum class Outcome : int64_t { done, failed, failed_once, dropped };  // dropped: the job stops
   int64_t unit = 0;
   std::vector<Outcome> outcomes;  // of each position
   double seconds = 0;             // from the order to the last journal record

@@ -36,7 +36,7 @@ class WorkQueue {
 
   /// The next unit, and takes it out; nothing when all are taken.
   std::optional<QueuedUnit> next();
-  /// Back in, in front of all others: a retry, or the unit of a rank that was lost.
+  /// Back in, in front of all others: a retry.
   void put_back(QueuedUnit unit) { returned_.push_back(std::move(unit)); }
   /// What next() will give; nothing when all are taken.
   const QueuedUnit* top();
