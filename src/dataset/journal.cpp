@@ -41,6 +41,8 @@ struct Head {
   int32_t latent_height = 0;
   int32_t latent_width = 0;
   float device_seconds = 0;
+  int32_t attempt = 0;
+  int32_t unused = 0;
   uint64_t error_bytes = 0;
 
   uint64_t pixel_bytes() const { return static_cast<uint64_t>(height) * static_cast<uint64_t>(width) * 3; }
@@ -49,7 +51,7 @@ struct Head {
            static_cast<uint64_t>(latent_width) * sizeof(float);
   }
 };
-static_assert(sizeof(Head) == 56, "Head is written as it stands in memory: it must have no gaps");
+static_assert(sizeof(Head) == 64, "Head is written as it stands in memory: it must have no gaps");
 
 std::array<uint8_t, kChecksumBytes> checksum(std::string_view payload) {
   Sha256 hash;
@@ -73,6 +75,7 @@ std::string payload_of(const JournalRecord& record) {
   head.height = record.image.height;
   head.width = record.image.width;
   head.device_seconds = record.device_seconds;
+  head.attempt = record.attempt;
   head.error_bytes = record.error.size();
   if (record.latents) {
     head.latent_channels = record.latents->channels;
@@ -107,6 +110,7 @@ std::optional<JournalRecord> record_of(std::string_view payload) {
   record.position = head.position;
   record.status = static_cast<SampleStatus>(head.status);
   record.device_seconds = head.device_seconds;
+  record.attempt = head.attempt;
   const char* at = payload.data() + sizeof(Head);
   record.error.assign(at, head.error_bytes);
   at += head.error_bytes;

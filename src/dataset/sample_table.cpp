@@ -29,6 +29,7 @@ constexpr std::pair<std::string_view, std::string_view> kColumnUnits[] = {
     {"error", kText},
     {"sha256", "hexadecimal SHA-256 of the pixels"},
     {"device_seconds", "s"},
+    {"attempt", "attempt of job.json that made the sample, from 1"},
     {"bucket", "name of the group with the pixels, HEIGHTxWIDTH in px"},
     {"index_in_bucket", "row of the bucket, from 0"},
     {"shard", "name of the link in /by_shard"},
@@ -126,6 +127,7 @@ void write_samples(hid_t file, const std::vector<DatasetRow>& rows,
   table.texts("error", [](const DatasetRow& r) { return r.error; });
   table.short_texts("sha256", kSha256Digits, [](const DatasetRow& r) { return r.sha256; });
   table.floats("device_seconds", [](const DatasetRow& r) { return r.device_seconds; });
+  table.int32s("attempt", [](const DatasetRow& r) { return r.attempt; });
   table.short_texts("bucket", kNameBytes, [](const DatasetRow& r) { return r.bucket; });
   table.ints("index_in_bucket", [](const DatasetRow& r) { return r.index_in_bucket; });
   table.short_texts("shard", kNameBytes, [](const DatasetRow& r) { return r.shard; });
@@ -174,6 +176,7 @@ SampleTable read_samples(hid_t file) {
   texts("error", [](DatasetRow& r, const std::string& v) { r.error = v; });
   texts("sha256", [](DatasetRow& r, const std::string& v) { r.sha256 = v; });
   floats("device_seconds", [](DatasetRow& r, float v) { r.device_seconds = v; });
+  ints("attempt", [](DatasetRow& r, int64_t v) { r.attempt = static_cast<int32_t>(v); });
   texts("bucket", [](DatasetRow& r, const std::string& v) {
     r.bucket = v;
     const auto sides = split(v, 'x');

@@ -87,6 +87,7 @@ class RecordSource {
     record.status = old->status;
     record.error = old->error;
     record.device_seconds = old->device_seconds;
+    record.attempt = old->attempt;
     if (old->status == SampleStatus::done) {
       read_shard_file(path_, [&] {
         record.image = old_file_->read_image(position);
@@ -294,6 +295,7 @@ StatusCounts write_shard(const std::filesystem::path& output, const ShardContent
         row.status = record->status;
         row.error = record->error;
         row.device_seconds = record->device_seconds;
+        row.attempt = record->attempt;
         if (record->status == SampleStatus::done) {
           row.sha256 = pixel_sha256(record->image);
           writer.write(position, *record);

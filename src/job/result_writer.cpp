@@ -54,6 +54,7 @@ ResultWriter::~ResultWriter() {
 void ResultWriter::save(const std::string& shard_name, std::vector<JournalRecord> records,
                         WorkResult result) {
   const uint64_t bytes = bytes_of(records);
+  for (JournalRecord& record : records) record.attempt = static_cast<int32_t>(attempt_);
   const auto start = Clock::now();
   {
     std::unique_lock lock(mutex_);

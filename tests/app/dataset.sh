@@ -55,7 +55,7 @@ hdf5() {
     h5dump -y -w 0 -d "$2" "$1" | awk 'on == 1 && /}/ { on = 2 } on == 1; on == 0 && /DATA {/ { on = 1 }' |
       LC_ALL=C sed 's/\\[0-7]\{3,11\}/?/g; s/[^ -~]/?/g' | tr -d ' \n'
   }
-  for column in id prompt negative_prompt error sha256 row copy seed steps guidance true_cfg device_seconds status \
+  for column in id prompt negative_prompt error sha256 row copy seed steps guidance true_cfg device_seconds attempt status \
     bucket index_in_bucket shard index_in_shard artist seed_in_manifest; do
     check "index: /samples/$column" h5dump -H -d "/samples/$column" "$index" >/dev/null 2>&1
     check "shard: /samples/$column" h5dump -H -d "/samples/$column" "$shard" >/dev/null 2>&1
@@ -67,6 +67,7 @@ hdf5() {
   equal "further columns are kept" "$(values "$index" /samples/artist)" '"Ada","Ada",NULL,NULL,"Bo","Bo",NULL,NULL'
   contains "seeds: given, plus the copy; modulo 2^32" "$(values "$index" /samples/seed)" "7,8," ",7,8,"
   contains "seed_in_manifest has the large one" "$(values "$index" /samples/seed_in_manifest)" 4294967303
+  equal "attempt: the first made them all" "$(values "$index" /samples/attempt)" 1,1,1,1,1,1,1,1
   equal "status: an enum, all done" "$(values "$index" /samples/status)" done,done,done,done,done,done,done,done
   header=$(h5dump -H -d /samples/status "$index")
   contains "status: its numbers" "$(tr -d '" ' <<<"$header")" H5T_ENUM missing0 done1 failed2

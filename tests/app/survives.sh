@@ -248,6 +248,17 @@ again() {
   equal "--extend of another manifest: exit code" "$code" 2
 }
 
+other_numerics() {
+  run generate "${long[@]}" --output data --time-limit 1
+  run generate "${long[@]}" --output data --dtype bf16
+  equal "another dtype on the way: exit code" "$code" 2
+  run generate "${long[@]}" --output data --dtype bf16 --allow-different-numerics
+  succeeded "another dtype on the way, allowed"
+  equal "another dtype: recorded by attempt" "$(json data/job.json '[a["numerics"]["dtype"] for a in d["attempts"]]')" "['fp32', 'bf16']"
+  run verify data
+  succeeded "another dtype: verify"
+}
+
 two_jobs_at_once() { # the slow one compares its settings before the other one is there
   (
     sleep 3
@@ -309,6 +320,6 @@ many_shards() {
 }
 
 in_parallel usr2 term batch_of_several plain_term time_limit hangs suspended lost_journal coordinator_hangs slow_shared_memory slow_tcp failures \
-  file_size_limit full_disk again two_jobs two_jobs_at_once parts lost_shard many_shards
+  file_size_limit full_disk again two_jobs two_jobs_at_once other_numerics parts lost_shard many_shards
 
 finish

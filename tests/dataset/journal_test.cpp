@@ -91,7 +91,7 @@ TEST(Journal, SaysWhatIsTorn) {
   const JournalReader reader(path);
   EXPECT_EQ(reader.entries().size(), 1U);
   EXPECT_THAT(reader.damage(),
-              AllOf(HasSubstr("has 1 whole records"), HasSubstr("the last 144 bytes are a torn one")));
+              AllOf(HasSubstr("has 1 whole records"), HasSubstr("the last 152 bytes are a torn one")));
   EXPECT_THAT(error_of<EnvironmentError>([&] { reader.read(second); }),
               AllOf(HasSubstr("changed: no record at byte"), HasSubstr("one job at a time")));
 }
@@ -101,7 +101,7 @@ TEST(Journal, LosesNothingWhenTheDiskIsFullForAWhile) {
   JournalWriter writer(journal_path(folder.path(), "s", 0, 0));
   writer.append(done_record(sample_of(0), 0));
   {
-    const testing::FileSizeLimit limit(200);  // the second record ends at byte 306
+    const testing::FileSizeLimit limit(200);  // the second record ends at byte 322
     EXPECT_THAT(
         error_of<EnvironmentError>([&] { writer.append(done_record(sample_of(1), 1)); }),
         AllOf(HasSubstr("cannot write the journal"), HasSubstr("File too large"), HasSubstr("free space")));

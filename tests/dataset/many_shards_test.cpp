@@ -77,7 +77,8 @@ class OneRowShards {
     for (const char* text : {"samples/negative_prompt", "samples/error"}) add(text, free_text, &nothing);
     const int64_t zero = 0;
     row_ = add("samples/row", H5T_STD_I64LE, &zero);
-    for (const char* number : {"samples/copy", "samples/steps"}) add(number, H5T_STD_I32LE, &zero);
+    for (const char* number : {"samples/copy", "samples/steps", "samples/attempt"})
+      add(number, H5T_STD_I32LE, &zero);
     for (const char* number : {"samples/guidance", "samples/true_cfg", "samples/device_seconds"})
       add(number, H5T_IEEE_F32LE, &zero);
     seed_ = add("samples/seed", H5T_STD_I64LE, &zero);

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "dataset/helpers.hpp"
+#include "ditmesh/dataset/reader.hpp"
 
 namespace ditmesh {
 namespace {
@@ -90,6 +91,7 @@ TEST(ResultWriter, JournalsThenShards) {
   EXPECT_THAT(told.shards, ::testing::ElementsAre(0, 1));
   EXPECT_THAT(list_journals(output.path()), ::testing::IsEmpty());
   EXPECT_EQ(write_index(output.path()).counts.done, 6);
+  EXPECT_EQ(Dataset(output.path()).row(5).attempt, 2);
   EXPECT_GT(writer.seconds().shard, 0);
 }
 

@@ -24,6 +24,7 @@ struct JournalRecord {
   int64_t position = 0;  // in the shard
   SampleStatus status = SampleStatus::done;
   float device_seconds = 0;
+  int32_t attempt = 0;             // that made it: job.json has its device, dtype and ranks
   std::string error;               // of a failed sample
   Image image;                     // empty if failed
   std::optional<Latents> latents;  // with --save-latents

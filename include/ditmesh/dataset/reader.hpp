@@ -22,7 +22,8 @@ struct DatasetRow {
   std::string error;
   std::string sha256;  // of the pixels; empty unless done
   float device_seconds = 0;
-  std::string bucket;  // "1024x768"
+  int32_t attempt = 0;  // of the job, that made it
+  std::string bucket;   // "1024x768"
   int64_t index_in_bucket = 0;
   std::string shard;  // "1024x768-000000"
   int64_t index_in_shard = 0;
