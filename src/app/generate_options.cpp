@@ -125,7 +125,7 @@ CommandSpec generate_spec() {
        {},
        1,
        1e6},
-      {"dry-run", OptionKind::flag, "", "", "check everything, say what would be done, write nothing"},
+      {"dry-run", OptionKind::flag, "", "", "check all input, say what would be done, write nothing"},
   };
   for (const OptionSpec& option : device_options()) spec.options.push_back(option);
   return spec;

@@ -34,6 +34,7 @@ JobControl::JobControl(std::unique_ptr<ControlChannel> channel, double timeout_s
       coordinator_(std::move(coordinator)),
       hooks_(std::move(hooks)),
       channel_(std::move(channel)),
+      counts_(coordinator_ ? coordinator_->counts() : JobCounts{}),
       last_beat_(JobClock::now()),
       last_tick_(last_beat_),
       last_watch_(last_beat_),

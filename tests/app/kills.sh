@@ -62,7 +62,7 @@ while ((killed < kills)); do
     if ((code == 0)); then break; fi
     if ((code == 2 || code == 3 || code == 70)) || grep -q '^ditmesh generate: error' "$work/.err"; then
       told not-ok "an attempt on $ranks ranks ends in an error of its own (code $code)"
-      head -n 5 "$work/.err" | sed 's/^/    stderr:  /'
+      grep "error" "$work/.err" | head -n 5 | sed "s/^/    stderr:  /"
       finish
     fi
   done

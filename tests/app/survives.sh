@@ -224,7 +224,10 @@ again() {
   run generate "${quick[@]}" --output data
   run generate "${quick[@]}" --output data
   succeeded "a finished job again"
-  contains "a finished job again: makes nothing" "$err" "0 of them now"
+  contains "a finished job again: makes nothing" "$err" "40 pictures, 0 of them now"
+  rm -r data/dataset.h5
+  run_mpi 3 generate "${quick[@]}" --output data
+  succeeded "a finished job again, on 3 ranks"
   run generate "${quick[@]}" --output data --steps 3
   equal "another setting: exit code" "$code" 2
   contains "another setting: named" "$err" "steps" "2" "3"
