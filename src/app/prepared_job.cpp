@@ -350,11 +350,6 @@ void PreparedJob::begin_attempt(const RankDevice& device, const MpiSession& mpi,
   const fs::path output = options_.text("output");
   create_folders(output / "shards");
   create_folders(output / "journal");
-  remove_leftovers();
-  // Not renamed: scratch may be on another file system.
-  fs::copy_file(scratch_.path(), settings_.samples, fs::copy_options::overwrite_existing);
-  scratch_.remove();
-
   std::set<std::string> hosts;
   for (int rank = 0; rank < mpi.size(); ++rank) hosts.insert(mpi.host_of(rank));
   record_.settings = options_.to_json();
@@ -365,7 +360,12 @@ void PreparedJob::begin_attempt(const RankDevice& device, const MpiSession& mpi,
                        {"hosts", hosts},
                        {"allow_different_numerics", options_.flag("allow-different-numerics")},
                        {"numerics", record_.numerics}});
+  // First of all files: whatever a crash leaves, it says whose it is.
   record_.write(output);
+  remove_leftovers();
+  // Not renamed: scratch may be on another file system.
+  fs::copy_file(scratch_.path(), settings_.samples, fs::copy_options::overwrite_existing);
+  scratch_.remove();
   log.info(cat(counted(counts_.total, "picture"), " with ", model_.name, " on ", counted(mpi.size(), "rank"),
                " (", device.describe(), ")",
                counts_.done > 0 ? cat(", ", counts_.done, " of them there already") : std::string()));
