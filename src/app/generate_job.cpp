@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "ditmesh/base/file.hpp"
+#include "ditmesh/base/seconds.hpp"
 #include "ditmesh/base/text.hpp"
 #include "ditmesh/dataset/index.hpp"
 #include "ditmesh/logging/logging.hpp"
@@ -26,8 +27,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
-
-double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 // A warning signal leaves about a minute or more: a batch that takes longer to its end is dropped.
 constexpr double kFinishWithin_s = 60;
@@ -57,7 +56,7 @@ class StepGate {
       case StopReason::time_limit:  // it was begun because it fits
         return true;
       case StopReason::warning:
-        return step > 1 && since(begin_) / (step - 1) * (steps - step + 1) <= kFinishWithin_s;
+        return step > 1 && seconds_since(begin_) / (step - 1) * (steps - step + 1) <= kFinishWithin_s;
       case StopReason::terminate:
       case StopReason::late:
         return false;
@@ -154,7 +153,7 @@ class RankJob {
     const auto start = Clock::now();
     control_.activity().set("writing the index");
     prepared_->write_index(control_.counts(), log_);
-    seconds_.index = since(start);
+    seconds_.index = seconds_since(start);
   }
 
   ResultWriter::Callbacks writer_callbacks() {
@@ -256,7 +255,7 @@ ExitCode run_generate_job(const Command& command, const Options& options, Prepar
       const std::string where = settings.output().string();
       if (job.stop_reason() != StopReason::none) {
         log.warning(cat("stopped in time (", end_name(job.stop_reason()), ") after ",
-                        human_seconds(since(start)), " with ", counts.done, " of ", counts.total,
+                        human_seconds(seconds_since(start)), " with ", counts.done, " of ", counts.total,
                         " pictures: the same command goes on"));
         exit_code = static_cast<int>(ExitCode::requeue);
         if (end_name(job.stop_reason()) == "time limit" && counts.done == counts.done_before) {
@@ -267,7 +266,7 @@ ExitCode run_generate_job(const Command& command, const Options& options, Prepar
         }
       } else {
         log.info(cat(counted(counts.done, "picture"), ", ", counts.done - counts.done_before,
-                     " of them now, in ", human_seconds(since(start)), ": ", where));
+                     " of them now, in ", human_seconds(seconds_since(start)), ": ", where));
         if (counts.failed > 0) {
           log.warning(cat(counted(counts.failed, "sample"), " failed: see 'ditmesh inspect ", where,
                           "'; --retry-failed makes them again"));

@@ -20,8 +20,7 @@ std::string GenerateSettings::to_text() const {
               {"samples", samples.string()},
               {"attempt", attempt},
               {"max_sequence_length", max_sequence_length},
-              {"has_work", has_work},
-              {"num_ranks", num_ranks}}
+              {"has_work", has_work}}
       .dump();
 }
 
@@ -34,7 +33,6 @@ GenerateSettings GenerateSettings::from_text(const std::string& text) {
   settings.attempt = json.at("attempt");
   settings.max_sequence_length = json.at("max_sequence_length");
   settings.has_work = json.at("has_work");
-  settings.num_ranks = json.at("num_ranks");
   return settings;
 }
 

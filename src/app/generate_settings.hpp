@@ -18,7 +18,6 @@ struct GenerateSettings {
   int64_t attempt = 0;
   int64_t max_sequence_length = 0;
   bool has_work = true;  // there are samples to make
-  int num_ranks = 1;
 
   std::filesystem::path output() const { return options.text("output"); }
   PictureSettings pictures() const;

@@ -11,6 +11,7 @@
 #include <numeric>
 
 #include "ditmesh/base/error.hpp"
+#include "ditmesh/base/seconds.hpp"
 #include "ditmesh/base/text.hpp"
 #include "ditmesh/kernels/device.hpp"
 
@@ -21,8 +22,6 @@ namespace {
 constexpr int kEncoderBatch = 8;  // prompts a GPU encodes at once
 
 using Clock = std::chrono::steady_clock;
-
-double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 // DITMESH_TEST_INSTANT=1 makes pictures of one colour, that of their seed, without the model: for tests and
 // measurements of what surrounds it.
@@ -83,7 +82,7 @@ PictureMaker::PictureMaker(const PictureSettings& settings, const SampleSource& 
       encoder_(settings.model, device.options(), settings.max_sequence_length,
                static_cast<int>(device.batch(kEncoderBatch)), std::move(log)),
       cache_(encoder_, settings.prompt_cache_bytes, settings.release_text_encoders) {
-  seconds_.load = since(loading_since_);
+  seconds_.load = seconds_since(loading_since_);
 }
 
 std::vector<std::string> PictureMaker::prompts(const Sample& sample) {
@@ -151,11 +150,11 @@ std::optional<Pictures> PictureMaker::run(const std::vector<Sample>& samples,
     pipeline_.advance(batch);
   }
   synchronize(device_.options().device());
-  seconds_.denoise += since(start);
+  seconds_.denoise += seconds_since(start);
   start = Clock::now();
   on_step_("decoding", 0, 0);
   Pictures pictures = pipeline_.finish(batch, shape);
-  seconds_.decode += since(start);
+  seconds_.decode += seconds_since(start);
   return pictures;
 }
 
@@ -165,7 +164,7 @@ MadeBatch PictureMaker::make(const WorkOrder& order) {
   for (const int64_t index : order.samples) samples.push_back(samples_.sample(index));
   on_step_("encoding prompts", 0, 0);
   std::vector<Failure> failures = encode(order, samples);
-  seconds_.encode += since(start);
+  seconds_.encode += seconds_since(start);
 
   // On the CPU pictures are made one by one: there a batch is not faster, and results do not depend on it.
   const auto at_once = static_cast<size_t>(device_.batch(settings_.batch));
@@ -211,7 +210,7 @@ MadeBatch PictureMaker::make(const WorkOrder& order) {
   MadeBatch made;
   made.result.unit = order.unit;
   made.result.outcomes.assign(samples.size(), WorkResult::Outcome::done);
-  made.result.seconds = since(start);
+  made.result.seconds = seconds_since(start);
   for (const size_t i : dropped) made.result.outcomes[i] = WorkResult::Outcome::dropped;
   for (const Failure& failure : failures) {
     made.result.outcomes[failure.index] =

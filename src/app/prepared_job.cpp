@@ -171,7 +171,6 @@ PreparedJob::PreparedJob(const Options& options, int num_ranks, const Log& log)
   settings_.options = options_;
   settings_.model_folder = *model_.folder;
   settings_.max_sequence_length = max_sequence_length;
-  settings_.num_ranks = num_ranks;
 }
 
 ScratchFile::ScratchFile() : path_(fs::temp_directory_path() / cat("ditmesh-samples-", ::getpid())) {}

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "ditmesh/base/seconds.hpp"
 #include "ditmesh/base/text.hpp"
 
 namespace ditmesh {
@@ -14,10 +15,6 @@ constexpr std::chrono::milliseconds kPoll{1};
 constexpr std::chrono::milliseconds kTick{50};
 // This thread looks around far more often than that, unless it was not allowed to run.
 constexpr std::chrono::milliseconds kSlept{1000};
-
-double seconds_since(JobClock::time_point start) {
-  return std::chrono::duration<double>(JobClock::now() - start).count();
-}
 
 bool is_for_coordinator(MessageKind kind) { return kind <= MessageKind::leave; }
 
@@ -135,7 +132,7 @@ bool JobControl::receive_all() {
     if (is_for_coordinator(message.kind)) {
       send(coordinator_->on_message(received->rank, message, JobClock::now()));
     } else {
-      take(received->rank, message);
+      take(message);
     }
   }
   if (coordinator_ && any) {
@@ -145,7 +142,7 @@ bool JobControl::receive_all() {
   return any;
 }
 
-void JobControl::take(int /*from*/, const ControlMessage& message) {
+void JobControl::take(const ControlMessage& message) {
   heard_from_coordinator_ = JobClock::now();
   if (message.kind == MessageKind::write_shard) {
     hooks_.write_shard(to_shard_order(message));

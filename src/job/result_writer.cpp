@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "ditmesh/base/error.hpp"
+#include "ditmesh/base/seconds.hpp"
 #include "ditmesh/base/text.hpp"
 #include "ditmesh/dataset/shard.hpp"
 
@@ -16,8 +17,6 @@ namespace {
 constexpr uint64_t kMaxQueuedBytes = uint64_t{1} << 30;
 
 using Clock = std::chrono::steady_clock;
-
-double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 uint64_t bytes_of(const std::vector<JournalRecord>& records) {
   uint64_t sum = 0;
@@ -59,7 +58,7 @@ void ResultWriter::save(const std::string& shard_name, std::vector<JournalRecord
   {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return queued_bytes_ == 0 || queued_bytes_ + bytes <= kMaxQueuedBytes; });
-    seconds_.held_up += since(start);
+    seconds_.held_up += seconds_since(start);
     queued_bytes_ += bytes;
     journal_tasks_.push_back({shard_name, std::move(records), std::move(result)});
   }
@@ -125,7 +124,7 @@ void ResultWriter::run_journals() {
       {
         const std::lock_guard lock(mutex_);
         queued_bytes_ -= bytes;
-        seconds_.journal += since(start);
+        seconds_.journal += seconds_since(start);
       }
       changed_.notify_all();
       callbacks_.unit_saved(std::move(*task.result));
@@ -173,7 +172,7 @@ void ResultWriter::run_shards() {
       remove_journals(output_, order.name);
       {
         const std::lock_guard lock(mutex_);
-        seconds_.shard += since(start);
+        seconds_.shard += seconds_since(start);
       }
       callbacks_.shard_written(order.shard);
     }

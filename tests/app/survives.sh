@@ -61,9 +61,9 @@ usr2() { stopped USR2 launcher 2 warning; }
 term() { stopped TERM ranks 3 terminated; }
 
 batch_of_several() {
-  "$bin" generate "${common[@]}" --steps 400 --prompts "$references/prompts.txt" --batch 40 --output data 2>.err &
+  "$bin" generate "${common[@]}" --steps 800 --prompts "$references/prompts.txt" --batch 40 --output data 2>.err &
   local process=$! code=0
-  sleep 4
+  sleep 10
   kill -TERM "$process"
   wait "$process" || code=$?
   equal "SIGTERM within a batch on the CPU: exit code" "$code" 75

@@ -79,7 +79,7 @@ class JobControl {
   void run();
   void serve();
   bool receive_all();
-  void take(int from, const ControlMessage& message);
+  void take(const ControlMessage& message);
   void send(const Coordinator::Outbox& outbox);
   void look_for_signals();
   void keep_watch();
