@@ -25,6 +25,7 @@ std::string overview() {
 }
 
 ExitCode run(int argc, char** argv) {
+  const auto start = ditmesh::JobClock::now();
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h" || arguments[0] == "help") {
     (arguments.empty() ? std::cerr : std::cout) << overview();
@@ -37,7 +38,7 @@ ExitCode run(int argc, char** argv) {
   std::vector<std::string> names;
   for (const auto& command : ditmesh::all_commands()) {
     if (command.spec.name == arguments[0]) {
-      return command.run(command, {&argc, &argv, {arguments.begin() + 1, arguments.end()}});
+      return command.run(command, {&argc, &argv, {arguments.begin() + 1, arguments.end()}, start});
     }
     names.push_back(command.spec.name);
   }

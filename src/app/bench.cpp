@@ -168,7 +168,7 @@ ExitCode run_on_ranks(const FluxDescription& model, const Options& options, cons
 }
 
 ExitCode run_bench(const Command& command, const ProgramArguments& arguments) {
-  const MpiSession mpi(arguments.argc, arguments.argv);
+  const MpiSession mpi(arguments.argc, arguments.argv, abort_on_trouble(command));
   const Log log = make_log();
   std::string text;
   if (mpi.rank() == 0) {

@@ -27,6 +27,10 @@ void abort_job(const MpiSession& mpi, const Command& command, const std::excepti
   mpi.abort(static_cast<int>(ours != nullptr ? ours->exit_code() : ExitCode::defect));
 }
 
+MpiSession::OnTrouble abort_on_trouble(const Command& command) {
+  return [&command](const MpiSession& mpi, const std::exception& error) { abort_job(mpi, command, error); };
+}
+
 ExitCode run_together(const MpiSession& mpi, const Command& command, const std::function<ExitCode()>& body) {
   try {
     return body();

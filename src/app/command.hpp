@@ -8,6 +8,7 @@
 
 #include "ditmesh/base/error.hpp"
 #include "ditmesh/comm_mpi/mpi_session.hpp"
+#include "ditmesh/job/job_clock.hpp"
 #include "options.hpp"
 
 namespace ditmesh {
@@ -17,6 +18,7 @@ struct ProgramArguments {
   int* argc;
   char*** argv;
   std::vector<std::string> after_command;
+  JobClock::time_point start;  // of the program
 };
 
 struct Command {
@@ -41,6 +43,9 @@ std::optional<Options> resolve_options(const Command& command, const std::vector
 
 /// Ends all ranks for an error that only this one knows of, and says which rank it was.
 [[noreturn]] void abort_job(const MpiSession& mpi, const Command& command, const std::exception& error);
+
+/// The same for what a session's watchdog finds. `command` outlives the session.
+MpiSession::OnTrouble abort_on_trouble(const Command& command);
 
 /// Runs `body` on all ranks together. An AgreedError, which all of them throw, is told by rank 0 and every
 /// rank leaves with its code; any other error ends all ranks at once, and says which rank it was.

@@ -89,7 +89,7 @@ ExitCode share_code(const MpiSession& mpi, ExitCode code_of_rank_0) {
 }
 
 ExitCode run_verify(const Command& command, const ProgramArguments& arguments) {
-  const MpiSession mpi(arguments.argc, arguments.argv);
+  const MpiSession mpi(arguments.argc, arguments.argv, abort_on_trouble(command));
   return run_together(mpi, command, [&] {
     std::optional<Options> options;
     const std::string output = shared_output(mpi, command, arguments, options);
@@ -125,7 +125,7 @@ void check_parts_agree(const std::string& output) {
 }
 
 ExitCode run_index(const Command& command, const ProgramArguments& arguments) {
-  const MpiSession mpi(arguments.argc, arguments.argv);
+  const MpiSession mpi(arguments.argc, arguments.argv, abort_on_trouble(command));
   return run_together(mpi, command, [&] {
     std::optional<Options> options;
     const std::string output = shared_output(mpi, command, arguments, options);

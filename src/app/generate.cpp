@@ -60,7 +60,9 @@ Decision decide(const Command& command, const ProgramArguments& arguments, const
     try {
       check_same_versions(versions);
       if (const auto options = resolve_options(command, arguments.after_command)) {
-        prepared = std::make_unique<PreparedJob>(*options, mpi.size(), log);
+        mpi.set_timeout(static_cast<double>(options->integer("timeout")));
+        mpi.activity().set("reading the manifest and the model's description");
+        prepared = std::make_unique<PreparedJob>(*options, mpi.size(), arguments.start, log);
         if (options->flag("dry-run")) {
           std::cout << prepared->describe();
           decision.leave = true;
@@ -82,7 +84,7 @@ Decision decide(const Command& command, const ProgramArguments& arguments, const
 }
 
 ExitCode run_generate(const Command& command, const ProgramArguments& arguments) {
-  const MpiSession mpi(arguments.argc, arguments.argv);
+  const MpiSession mpi(arguments.argc, arguments.argv, abort_on_trouble(command));
   catch_stop_signals();
   const Log log = make_log(mpi.rank() == 0 ? "" : cat("rank ", mpi.rank(), " on ", MpiSession::host_name()));
   std::unique_ptr<PreparedJob> prepared;

@@ -41,22 +41,23 @@ void sleep_if_tested(int rank) {
   }
 }
 
-// Whether the batch in flight is worth finishing.
+// Whether what is in flight is worth finishing: the steps of a batch, or of encoding prompts. Reading weights
+// (no steps) is not.
 class StepGate {
  public:
-  explicit StepGate(JobControl& control) : control_(control) {}
+  StepGate(const JobControl& control, Activity& activity) : control_(control), activity_(activity) {}
 
   bool operator()(const char* doing, int step, int steps) {
-    control_.activity().set(doing);
-    control_.activity().set_step(step, steps);
+    activity_.set(doing);
+    activity_.set_step(step, steps);
     if (step == 1) begin_ = Clock::now();
-    if (steps == 0) return true;
     switch (control_.stop_reason()) {
       case StopReason::none:
       case StopReason::time_limit:  // it was begun because it fits
         return true;
       case StopReason::warning:
-        return step > 1 && seconds_since(begin_) / (step - 1) * (steps - step + 1) <= kFinishWithin_s;
+        return steps > 0 && step > 1 &&
+               seconds_since(begin_) / (step - 1) * (steps - step + 1) <= kFinishWithin_s;
       case StopReason::terminate:
       case StopReason::late:
         return false;
@@ -65,7 +66,8 @@ class StepGate {
   }
 
  private:
-  JobControl& control_;
+  const JobControl& control_;
+  Activity& activity_;
   Clock::time_point begin_;
 };
 
@@ -82,8 +84,7 @@ class RankJob {
         log_(log),
         samples_(settings.samples),
         writer_(settings.output(), mpi.rank(), settings.attempt, samples_, writer_callbacks(), log),
-        control_(std::make_unique<MpiControlChannel>(),
-                 static_cast<double>(settings.options.integer("timeout")),
+        control_(std::make_unique<MpiControlChannel>(), mpi.activity(),
                  prepared != nullptr ? prepared->make_coordinator(mpi.size()) : nullptr, control_hooks()) {}
 
   /// Until every sample is in a shard, or the job stops.
@@ -132,16 +133,22 @@ class RankJob {
   };
 
   void make_pictures() {
-    control_.activity().set("reading the weights");
-    PictureMaker maker(settings_.pictures(), samples_, device_, StepGate(control_), log_);
+    std::optional<PictureMaker> maker;
+    const auto start = Clock::now();
+    try {
+      maker.emplace(settings_.pictures(), samples_, device_, StepGate(control_, mpi_.activity()), log_);
+    } catch (const Stopped&) {
+      seconds_.pictures.load = seconds_since(start);
+      return;
+    }
     sleep_if_tested(mpi_.rank());
     while (const auto order = control_.next_order()) {
-      MadeBatch made = maker.make(*order);
+      MadeBatch made = maker->make(*order);
       num_made_ += static_cast<int64_t>(made.records.size());
-      control_.activity().set("handing over to the journal");
+      mpi_.activity().set("handing over to the journal");
       writer_.save(order->shard_name, std::move(made.records), std::move(made.result));
     }
-    seconds_.pictures = maker.seconds();
+    seconds_.pictures = maker->seconds();
   }
 
   ProgressCounts progress() const {
@@ -151,7 +158,7 @@ class RankJob {
 
   void write_the_index() {
     const auto start = Clock::now();
-    control_.activity().set("writing the index");
+    mpi_.activity().set("writing the index");
     prepared_->write_index(control_.counts(), log_);
     seconds_.index = seconds_since(start);
   }
@@ -165,7 +172,6 @@ class RankJob {
   JobControl::Hooks control_hooks() {
     return {[this](const ShardOrder& order) { writer_.write_shard(order); },
             [this](const std::string& shard_name) { writer_.close_journal(shard_name); },
-            [this](int rank, double silent_s, const std::string& doing) { give_up(rank, silent_s, doing); },
             [this](std::exception_ptr error) { end_all(error); }, stop_signal};
   }
 
@@ -176,15 +182,6 @@ class RankJob {
     } catch (const std::exception& caught) {
       abort_job(mpi_, command_, caught);
     }
-  }
-
-  [[noreturn]] void give_up(int rank, double silent_s, const std::string& doing) {
-    abort_job(mpi_, command_,
-              CommError(cat("rank ", rank, " (data=", rank, ") on ", mpi_.host_of(rank), ", process ",
-                            mpi_.process_of(rank), ", has said nothing for ", static_cast<int>(silent_s),
-                            " s (--timeout ", settings_.options.text("timeout"), "); it was: ", doing),
-                        "look at that host, and start the same command again: what is in journals and "
-                        "shards stays"));
   }
 
   const Command& command_;
@@ -230,6 +227,8 @@ ExitCode run_generate_job(const Command& command, const Options& options, Prepar
   const auto start = Clock::now();
   const auto world = mpi.world();
   if (mpi.rank() == 0) tell_test_switches(log);
+  mpi.activity().set("set-up");
+  mpi.activity().set_coordinate(cat("data=", mpi.rank()));
   const RankDevice device = choose_device(options, mpi, *world, log);
   // Everything is known now: rank 0 makes the last comparisons, and begins to write.
   share_error(mpi, [&] {

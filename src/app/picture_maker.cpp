@@ -8,7 +8,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
-#include <numeric>
+#include <utility>
 
 #include "ditmesh/base/error.hpp"
 #include "ditmesh/base/seconds.hpp"
@@ -78,9 +78,9 @@ PictureMaker::PictureMaker(const PictureSettings& settings, const SampleSource& 
       on_step_(std::move(on_step)),
       loading_since_(Clock::now()),
       groups_(alone_, Mesh()),
-      pipeline_(settings.model, device.options(), device.noise_dtype(), groups_),
+      pipeline_(settings.model, device.options(), device.noise_dtype(), groups_, [this] { on_tensor(); }),
       encoder_(settings.model, device.options(), settings.max_sequence_length,
-               static_cast<int>(device.batch(kEncoderBatch)), std::move(log)),
+               static_cast<int>(device.batch(kEncoderBatch)), std::move(log), [this] { on_tensor(); }),
       cache_(encoder_, settings.prompt_cache_bytes, settings.release_text_encoders) {
   seconds_.load = seconds_since(loading_since_);
 }
@@ -91,35 +91,39 @@ std::vector<std::string> PictureMaker::prompts(const Sample& sample) {
   return texts;
 }
 
-// Encodes the prompts of the order, and of what comes after it as far as there is room.
-std::vector<PictureMaker::Failure> PictureMaker::encode(const WorkOrder& order,
-                                                        const std::vector<Sample>& samples) {
-  std::vector<std::vector<std::string>> groups(1);
-  std::vector<Failure> failures;
-  for (const Sample& sample : samples) {
-    for (std::string& text : prompts(sample)) groups.front().push_back(std::move(text));
-  }
-  try {
+void PictureMaker::on_tensor() {
+  if (!on_step_("reading weights, tensor", ++num_tensors_, 0)) throw Stopped();
+}
+
+// Encodes the prompts of the order, and of what comes after it as far as there is room. False if the job
+// stops before.
+bool PictureMaker::encode(const WorkOrder& order, const std::vector<Sample>& samples,
+                          std::vector<Failure>& failures) {
+  if (!is_test_instant()) {
+    std::vector<std::vector<std::string>> groups(1);
     for (const Sample& sample : samples) {
-      if (is_test_failure("encode", sample)) throw ConfigError("DITMESH_TEST_FAIL");
+      for (std::string& text : prompts(sample)) groups.front().push_back(std::move(text));
     }
+    if (order.is_retry) cache_.forget_errors();
     // Looked ahead only when a window is used up, not for every batch.
-    if (!is_test_instant() && !cache_.holds(groups.front())) {
+    if (!cache_.holds(groups.front())) {
       for (const int64_t next : order.ahead) groups.push_back(prompts(samples_.sample(next)));
-      cache_.prepare(groups);
-    }
-  } catch (const ConfigError&) {
-    // One of the texts is bad: which?
-    for (size_t i = 0; i < samples.size(); ++i) {
+      const auto go_on = [this](int step, int steps) { return on_step_("encoding prompts", step, steps); };
       try {
-        if (is_test_failure("encode", samples[i])) throw ConfigError("DITMESH_TEST_FAIL");
-        cache_.add(prompts(samples[i]));
-      } catch (const ConfigError& error) {
-        failures.push_back({i, cat("the prompt cannot be encoded: ", error.what())});
+        if (!cache_.prepare(groups, go_on)) return false;
+      } catch (const Stopped&) {
+        return false;
       }
     }
   }
-  return failures;
+  for (size_t i = 0; i < samples.size(); ++i) {
+    std::string error = is_test_failure("encode", samples[i]) ? "DITMESH_TEST_FAIL" : "";
+    for (const std::string& text : prompts(samples[i])) {
+      if (error.empty()) error = cache_.error_of(text);
+    }
+    if (!error.empty()) failures.push_back({i, cat("the prompt cannot be encoded: ", error)});
+  }
+  return true;
 }
 
 // The pictures of samples[which]; nothing if the batch is dropped.
@@ -162,8 +166,8 @@ MadeBatch PictureMaker::make(const WorkOrder& order) {
   const auto start = Clock::now();
   std::vector<Sample> samples;
   for (const int64_t index : order.samples) samples.push_back(samples_.sample(index));
-  on_step_("encoding prompts", 0, 0);
-  std::vector<Failure> failures = encode(order, samples);
+  std::vector<Failure> failures;
+  const bool is_encoded = encode(order, samples, failures);
   seconds_.encode += seconds_since(start);
 
   // On the CPU pictures are made one by one: there a batch is not faster, and results do not depend on it.
@@ -176,6 +180,7 @@ MadeBatch PictureMaker::make(const WorkOrder& order) {
   }
   std::vector<JournalRecord> records(samples.size());
   std::vector<size_t> dropped;
+  if (!is_encoded) dropped = std::exchange(good, {});
   for (size_t begin = 0; begin < good.size(); begin += at_once) {
     const std::vector<size_t> which(
         good.begin() + static_cast<std::ptrdiff_t>(begin),

@@ -2,6 +2,7 @@
 // Work orders in, journal records out: the model's pipeline run on one batch after the other.
 
 #include <chrono>
+#include <exception>
 #include <functional>
 #include <optional>
 #include <string>
@@ -40,12 +41,19 @@ struct MadeBatch {
   WorkResult result;
 };
 
+/// Thrown out of the reading of weights when the job stops.
+class Stopped : public std::exception {
+ public:
+  const char* what() const noexcept override { return "the job stops"; }
+};
+
 class PictureMaker {
  public:
-  /// Called before every step with what is done: to say it, and to go on or drop the batch.
+  /// Called before every step with what is done: to say it, and to go on or drop the batch. `steps` is 0 for
+  /// what has none: reading weights, which ends too, and decoding, which does not.
   using OnStep = std::function<bool(const char* doing, int step, int steps)>;
 
-  /// Reads the weights. `samples` outlives the object.
+  /// Reads the weights. `samples` outlives the object. Throws Stopped if on_step lets it not go on.
   PictureMaker(const PictureSettings& settings, const SampleSource& samples, const RankDevice& device,
                OnStep on_step, Log log);
 
@@ -62,7 +70,8 @@ class PictureMaker {
     std::string error;
   };
   static std::vector<std::string> prompts(const Sample& sample);
-  std::vector<Failure> encode(const WorkOrder& order, const std::vector<Sample>& samples);
+  void on_tensor();
+  bool encode(const WorkOrder& order, const std::vector<Sample>& samples, std::vector<Failure>& failures);
   std::optional<Pictures> run(const std::vector<Sample>& samples, const std::vector<size_t>& which);
 
   PictureSettings settings_;
@@ -70,6 +79,7 @@ class PictureMaker {
   RankDevice device_;
   OnStep on_step_;
   PictureSeconds seconds_;
+  int num_tensors_ = 0;  // read so far
   std::chrono::steady_clock::time_point loading_since_;
   LocalCommunicator alone_;
   InnerGroups groups_;

@@ -129,8 +129,8 @@ std::vector<double> largest_costs(const Plan& plan) {
 
 }  // namespace
 
-PreparedJob::PreparedJob(const Options& options, int num_ranks, const Log& log)
-    : options_(options), mesh_(choose_mesh(options, num_ranks)) {
+PreparedJob::PreparedJob(const Options& options, int num_ranks, JobClock::time_point start, const Log& log)
+    : options_(options), start_(start), mesh_(choose_mesh(options, num_ranks)) {
   for (const char* name : {"output", "model"}) {
     if (find_invalid_utf8(options.text(name)))
       throw ConfigError(cat("--", name, " must be valid UTF-8"), "rename it");
@@ -426,12 +426,11 @@ std::unique_ptr<Coordinator> PreparedJob::make_coordinator(int num_ranks) {
   };
   CoordinatorOptions options;
   options.num_ranks = num_ranks;
-  options.timeout = std::chrono::duration<double>(static_cast<double>(options_.integer("timeout")));
   if (time_limit_s_) options.time_limit = std::chrono::duration<double>(*time_limit_s_);
   options.ahead = options_.text("text-encoder") == "release" ? kAheadOfRelease : kAhead;
   const size_t window = std::max(kMinWindow, kWindowPerRank * static_cast<size_t>(num_ranks));
   return std::make_unique<Coordinator>(WorkQueue(std::move(opened), units, window), std::move(shards),
-                                       counts_, options, JobClock::now());
+                                       counts_, options, start_);
 }
 
 std::optional<IndexResult> PreparedJob::write_index(const JobCounts& counts, const Log& log) {

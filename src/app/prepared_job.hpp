@@ -40,7 +40,8 @@ class PreparedJob {
  public:
   /// Resolves and checks all input. Throws ConfigError or EnvironmentError; writes nothing but a scratch
   /// file outside of the output.
-  PreparedJob(const Options& options, int num_ranks, const Log& log);
+  /// `start`: of the program, for --time-limit.
+  PreparedJob(const Options& options, int num_ranks, JobClock::time_point start, const Log& log);
   PreparedJob(const PreparedJob&) = delete;
   PreparedJob& operator=(const PreparedJob&) = delete;
 
@@ -76,6 +77,7 @@ class PreparedJob {
   void remove_leftovers() const;
 
   Options options_;
+  JobClock::time_point start_;
   Mesh mesh_;
   Part part_;
   std::optional<double> time_limit_s_;

@@ -3,6 +3,8 @@
 #include <mpi.h>
 
 #include <list>
+#include <set>
+#include <utility>
 
 #include "check_mpi.hpp"
 
@@ -13,8 +15,14 @@ struct MpiControlChannel::State {
     std::string bytes;
     MPI_Request request = MPI_REQUEST_NULL;
   };
+  struct Receiving {
+    int rank = 0;
+    std::string bytes;
+    MPI_Request request = MPI_REQUEST_NULL;
+  };
   MPI_Comm comm = MPI_COMM_NULL;
   std::list<Sending> sending;
+  std::list<Receiving> receiving;  // in the order in which they were announced
 };
 
 MpiControlChannel::MpiControlChannel() : state_(std::make_unique<State>()) {
@@ -39,17 +47,34 @@ void MpiControlChannel::send(int rank, std::string bytes) {
 }
 
 std::optional<ControlChannel::Received> MpiControlChannel::receive() {
-  int found = 0;
-  MPI_Status status;
-  check_mpi(MPI_Iprobe(MPI_ANY_SOURCE, 0, state_->comm, &found, &status));
-  if (found == 0) return std::nullopt;
-  int size_bytes = 0;
-  check_mpi(MPI_Get_count(&status, MPI_BYTE, &size_bytes));
-  Received received{status.MPI_SOURCE, std::string(static_cast<size_t>(size_bytes), '\0')};
-  // Its envelope is here, so it comes in without waiting for anybody's next call but the sender's library.
-  check_mpi(MPI_Recv(received.bytes.data(), size_bytes, MPI_BYTE, status.MPI_SOURCE, 0, state_->comm,
-                     MPI_STATUS_IGNORE));
-  return received;
+  while (true) {
+    int found = 0;
+    MPI_Message message = MPI_MESSAGE_NULL;
+    MPI_Status status;
+    check_mpi(MPI_Improbe(MPI_ANY_SOURCE, 0, state_->comm, &found, &message, &status));
+    if (found == 0) break;
+    int size_bytes = 0;
+    check_mpi(MPI_Get_count(&status, MPI_BYTE, &size_bytes));
+    auto& receiving = state_->receiving.emplace_back();
+    receiving.rank = status.MPI_SOURCE;
+    receiving.bytes.resize(static_cast<size_t>(size_bytes));
+    // A long message is only announced yet: its sender, which may have been stopped, still has to give it.
+    check_mpi(MPI_Imrecv(receiving.bytes.data(), size_bytes, MPI_BYTE, &message, &receiving.request));
+  }
+  std::set<int> unfinished;  // ranks: what they sent later must not overtake
+  for (auto it = state_->receiving.begin(); it != state_->receiving.end(); ++it) {
+    if (unfinished.contains(it->rank)) continue;
+    int done = 0;
+    check_mpi(MPI_Test(&it->request, &done, MPI_STATUS_IGNORE));
+    if (done == 0) {
+      unfinished.insert(it->rank);
+      continue;
+    }
+    Received received{it->rank, std::move(it->bytes)};
+    state_->receiving.erase(it);
+    return received;
+  }
+  return std::nullopt;
 }
 
 bool MpiControlChannel::is_sending() {

@@ -2,10 +2,15 @@
 
 #include <unistd.h>
 
+#include <condition_variable>
 #include <cstdlib>
 #include <limits>
+#include <mutex>
 #include <thread>
+#include <utility>
 
+#include "ditmesh/base/text.hpp"
+#include "ditmesh/comm_mpi/mpi_control_channel.hpp"
 #include "check_mpi.hpp"
 #include "mpi_communicator.hpp"
 
@@ -17,11 +22,46 @@ namespace {
 constexpr std::chrono::seconds kDeadline{1800};
 constexpr std::chrono::seconds kAbortPatience{10};
 
+// Calls back from a thread of its own if it lives for too long: for calls that know no timeout, where no
+// watchdog can run.
+class TimeGuard {
+ public:
+  explicit TimeGuard(std::function<void()> too_long)
+      : thread_([this, too_long = std::move(too_long)] {
+          std::unique_lock lock(mutex_);
+          if (!ended_.wait_for(lock, kGuard, [this] { return has_ended_; })) too_long();
+        }) {}
+  ~TimeGuard() {
+    {
+      const std::lock_guard lock(mutex_);
+      has_ended_ = true;
+    }
+    ended_.notify_all();
+    thread_.join();
+  }
+  TimeGuard(const TimeGuard&) = delete;
+  TimeGuard& operator=(const TimeGuard&) = delete;
+
+ private:
+  static constexpr auto kGuard = std::chrono::duration<double>(Watchdog::kDefaultTimeout_s);
+  std::mutex mutex_;
+  std::condition_variable ended_;
+  bool has_ended_ = false;
+  std::thread thread_;
+};
+
+CommError too_long_error(std::string_view what) {
+  return CommError(cat(what, " has not ended within ", Watchdog::kDefaultTimeout_s,
+                       " s: a rank is stopped or its host is lost"),
+                   "look at the hosts of the job, and start the same command again");
+}
+
 }  // namespace
 
-MpiSession::MpiSession(int* argc, char*** argv) {
+MpiSession::MpiSession(int* argc, char*** argv, OnTrouble on_trouble) : on_trouble_(std::move(on_trouble)) {
   int provided = MPI_THREAD_SINGLE;
   check_mpi(MPI_Init_thread(argc, argv, MPI_THREAD_MULTIPLE, &provided));
+  const TimeGuard guard([this] { on_trouble_(*this, too_long_error("the set-up of MPI")); });
   check_mpi(MPI_Comm_rank(MPI_COMM_WORLD, &rank_));
   check_mpi(MPI_Comm_size(MPI_COMM_WORLD, &size_));
   check_mpi(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN));
@@ -40,15 +80,39 @@ MpiSession::MpiSession(int* argc, char*** argv) {
     processes_.push_back(parse_int(where.substr(0, blank)).value_or(0));
     hosts_.push_back(where.substr(blank + 1));
   }
+  watchdog_ = std::make_unique<Watchdog>(
+      std::make_unique<MpiControlChannel>(), rank_, size_, activity_,
+      Watchdog::Hooks{[this](const LostRank& lost) { on_trouble_(*this, error_of(lost)); },
+                      [this](const std::exception_ptr& error) {
+                        try {
+                          std::rethrow_exception(error);
+                        } catch (const std::exception& caught) {
+                          on_trouble_(*this, caught);
+                        }
+                      }});
 }
 
-MpiSession::~MpiSession() { MPI_Finalize(); }
+MpiSession::~MpiSession() {
+  activity_.set("leaving");
+  if (watchdog_) watchdog_->leave();
+  const TimeGuard guard([this] { on_trouble_(*this, too_long_error("MPI_Finalize")); });
+  watchdog_.reset();
+  MPI_Finalize();
+}
+
+CommError MpiSession::error_of(const LostRank& lost) const {
+  return CommError(
+      cat("rank ", lost.rank, lost.last.coordinate.empty() ? "" : cat(" (", lost.last.coordinate, ")"),
+          " on ", host_of(lost.rank), ", process ", process_of(lost.rank), ", ", lost.what()),
+      "look at that host, and start the same command again: what is in journals and shards stays");
+}
 
 std::unique_ptr<Communicator> MpiSession::world() const {
   return MpiCommunicator::duplicate(MPI_COMM_WORLD, "world", kDeadline);
 }
 
 std::string MpiSession::broadcast(std::string text) const {
+  const Activity::Waiting waiting(activity_);
   uint64_t size = text.size();
   check_mpi(MPI_Bcast(&size, 1, MPI_UINT64_T, 0, MPI_COMM_WORLD));
   if (size > static_cast<uint64_t>(std::numeric_limits<int>::max())) {
@@ -60,6 +124,7 @@ std::string MpiSession::broadcast(std::string text) const {
 }
 
 std::vector<std::string> MpiSession::all_gather(const std::string& text) const {
+  const Activity::Waiting waiting(activity_);
   const int own = static_cast<int>(text.size());
   std::vector<int> sizes(size_);
   check_mpi(MPI_Allgather(&own, 1, MPI_INT, sizes.data(), 1, MPI_INT, MPI_COMM_WORLD));
@@ -81,7 +146,9 @@ void MpiSession::abort(int exit_code) const {
     std::this_thread::sleep_for(kAbortPatience);
     std::_Exit(exit_code);
   }).detach();
-  MPI_Abort(MPI_COMM_WORLD, exit_code);
+  int finalized = 0;
+  MPI_Finalized(&finalized);
+  if (finalized == 0) MPI_Abort(MPI_COMM_WORLD, exit_code);
   std::_Exit(exit_code);
 }
 

@@ -8,14 +8,6 @@
 
 namespace ditmesh {
 
-namespace {
-
-double seconds_between(JobClock::time_point from, JobClock::time_point to) {
-  return std::chrono::duration<double>(to - from).count();
-}
-
-}  // namespace
-
 Coordinator::Coordinator(WorkQueue queue, std::vector<ShardState> shards, JobCounts counts,
                          CoordinatorOptions options, JobClock::time_point start)
     : queue_(std::move(queue)),
@@ -23,8 +15,8 @@ Coordinator::Coordinator(WorkQueue queue, std::vector<ShardState> shards, JobCou
       counts_(counts),
       options_(options),
       start_(start),
-      ranks_(static_cast<size_t>(options.num_ranks)) {
-  for (Rank& rank : ranks_) rank.heard = start;
+      ranks_(static_cast<size_t>(options.num_ranks)),
+      seconds_per_cost_(options.seconds_per_cost) {
   for (size_t shard = 0; shard < shards_.size(); ++shard) {
     if (shards_[shard].num_open == 0 && !shards_[shard].needs_writing) continue;
     ++num_unwritten_;
@@ -36,7 +28,6 @@ Coordinator::Outbox Coordinator::on_message(int rank, const ControlMessage& mess
                                             JobClock::time_point now) {
   Outbox out;
   Rank& sender = ranks_.at(static_cast<size_t>(rank));
-  sender.heard = now;
   switch (message.kind) {
     case MessageKind::ready:
       sender.wants_work = true;
@@ -51,21 +42,13 @@ Coordinator::Outbox Coordinator::on_message(int rank, const ControlMessage& mess
       --sender.num_shards;
       break;
     }
-    case MessageKind::heartbeat:
-      sender.doing = message.text;
-      out.push_back({rank, {MessageKind::alive, {}, {}}});
-      break;
     case MessageKind::stop_request:
       begin_stop(static_cast<StopReason>(message.numbers.at(0)), out);
       break;
     case MessageKind::leave:
-      sender.leaving = Leaving::asked;
-      // Heartbeats go on until rank 0, which has the index to write, leaves too.
-      if (ranks_.front().leaving == Leaving::no) break;
+      // All leave together: then nobody has anything more to say to anybody.
+      if (++num_leaving_ < ranks_.size()) break;
       for (size_t i = 0; i < ranks_.size(); ++i) {
-        if (ranks_[i].leaving != Leaving::asked) continue;
-        ranks_[i].leaving = Leaving::left;
-        ++num_left_;
         out.push_back({static_cast<int>(i), {MessageKind::left, {}, {}}});
       }
       break;
@@ -235,7 +218,7 @@ void Coordinator::write_complete_shards(Outbox& out) {
 
 void Coordinator::begin_stop(StopReason reason, Outbox& out) {
   // A sharper reason comes through: a signal to end now after a warning.
-  if (end_was_told_ && stop_ == StopReason::none) return;
+  if ((end_was_told_ && stop_ == StopReason::none) || everybody_left()) return;
   if (stop_ != StopReason::none && !(reason == StopReason::terminate && stop_ != StopReason::terminate))
     return;
   stop_ = reason;
@@ -252,22 +235,5 @@ void Coordinator::tell_the_end(Outbox& out) {
     out.push_back({static_cast<int>(rank), {MessageKind::finish, {}, {}}});
   }
 }
-
-std::optional<Coordinator::LostRank> Coordinator::lost_rank(JobClock::time_point now) const {
-  std::optional<LostRank> lost;
-  for (size_t rank = 0; rank < ranks_.size(); ++rank) {
-    if (ranks_[rank].leaving == Leaving::left) continue;
-    const double silent_s = seconds_between(ranks_[rank].heard, now);
-    if (silent_s <= options_.timeout.count() || (lost && silent_s <= lost->silent_s)) continue;
-    lost = LostRank{static_cast<int>(rank), silent_s, ranks_[rank].doing};
-  }
-  return lost;
-}
-
-void Coordinator::forgive_silence(JobClock::time_point now) {
-  for (Rank& rank : ranks_) rank.heard = now;
-}
-
-bool Coordinator::stopped() const { return stop_ != StopReason::none && assigned_.empty(); }
 
 }  // namespace ditmesh

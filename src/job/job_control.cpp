@@ -13,29 +13,19 @@ namespace {
 // A message waits this long at most; short against a batch, long against what looking costs.
 constexpr std::chrono::milliseconds kPoll{1};
 constexpr std::chrono::milliseconds kTick{50};
-// This thread looks around far more often than that, unless it was not allowed to run.
-constexpr std::chrono::milliseconds kSlept{1000};
 
 bool is_for_coordinator(MessageKind kind) { return kind <= MessageKind::leave; }
 
 }  // namespace
 
-std::string Activity::text() const {
-  const int steps = steps_;
-  return steps == 0 ? std::string(doing_) : cat(doing_.load(), " ", step_.load(), " of ", steps);
-}
-
-JobControl::JobControl(std::unique_ptr<ControlChannel> channel, double timeout_s,
+JobControl::JobControl(std::unique_ptr<ControlChannel> channel, Activity& activity,
                        std::unique_ptr<Coordinator> coordinator, Hooks hooks)
-    : timeout_s_(timeout_s),
+    : activity_(activity),
       coordinator_(std::move(coordinator)),
       hooks_(std::move(hooks)),
       channel_(std::move(channel)),
       counts_(coordinator_ ? coordinator_->counts() : JobCounts{}),
-      last_beat_(JobClock::now()),
-      last_tick_(last_beat_),
-      last_watch_(last_beat_),
-      heard_from_coordinator_(last_beat_),
+      last_tick_(JobClock::now()),
       thread_([this] { run(); }) {}
 
 JobControl::~JobControl() {
@@ -116,7 +106,7 @@ void JobControl::serve() {
     for (const ControlMessage& message : outgoing) channel_->send(0, pack(message));
     const bool received = receive_all();
     look_for_signals();
-    keep_watch();
+    if (coordinator_) tick();
     if (quit && (!coordinator_ || coordinator_->everybody_left()) && !channel_->is_sending()) return;
     if (received) continue;
     std::unique_lock lock(mutex_);
@@ -143,7 +133,6 @@ bool JobControl::receive_all() {
 }
 
 void JobControl::take(const ControlMessage& message) {
-  heard_from_coordinator_ = JobClock::now();
   if (message.kind == MessageKind::write_shard) {
     hooks_.write_shard(to_shard_order(message));
     return;
@@ -186,36 +175,11 @@ void JobControl::look_for_signals() {
   channel_->send(0, pack({MessageKind::stop_request, {static_cast<int64_t>(reason)}, {}}));
 }
 
-void JobControl::keep_watch() {
-  bool left = false;
-  {
-    const std::lock_guard lock(mutex_);
-    left = left_;
-  }
+void JobControl::tick() {
   const auto now = JobClock::now();
-  const auto gap = std::exchange(last_watch_, now) - now;
-  if (-gap > kSlept) {
-    // It is this process that was stopped (suspended, a debugger): the others' silence proves nothing.
-    heard_from_coordinator_ = now;
-    if (coordinator_) coordinator_->forgive_silence(now);
-  }
-  if (left && !coordinator_) return;
-  if (!left && seconds_since(last_beat_) >= std::min(1.0, timeout_s_ / 5)) {
-    last_beat_ = now;
-    channel_->send(0, pack({MessageKind::heartbeat, {}, activity_.text()}));
-  }
-  if (!coordinator_) {
-    // Only the coordinator names who is lost; but nobody else can say that it is lost itself.
-    const double silent_s = seconds_since(heard_from_coordinator_);
-    if (silent_s > 1.5 * timeout_s_) hooks_.rank_is_lost(0, silent_s, "coordinating");
-    return;
-  }
   if (now - last_tick_ < kTick) return;
   last_tick_ = now;
   send(coordinator_->on_tick(now));
-  if (const auto lost = coordinator_->lost_rank(now)) {
-    hooks_.rank_is_lost(lost->rank, lost->silent_s, lost->doing);
-  }
 }
 
 }  // namespace ditmesh

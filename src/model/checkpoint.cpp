@@ -3,6 +3,7 @@
 #include <ATen/ops/narrow.h>
 
 #include <set>
+#include <utility>
 
 #include "ditmesh/base/error.hpp"
 #include "ditmesh/base/hash.hpp"
@@ -23,7 +24,8 @@ bool has_pickled_weights(const std::filesystem::path& folder) {
 
 }  // namespace
 
-Checkpoint::Checkpoint(const std::filesystem::path& folder) : folder_(folder) {
+Checkpoint::Checkpoint(const std::filesystem::path& folder, OnTensor on_tensor)
+    : folder_(folder), on_tensor_(std::move(on_tensor)) {
   if (!std::filesystem::is_directory(folder)) {
     throw ConfigError(cat("the model folder has no ", folder),
                       "is it a diffusers folder, and is it complete?");
@@ -93,6 +95,7 @@ void Checkpoint::read(const std::string& name, at::IntArrayRef shape, const Weig
                       "quantised checkpoints are not read, take the original one");
   }
   if (out.is_meta()) return;  // a check of names, shapes and dtypes
+  if (on_tensor_) on_tensor_();
   const at::Tensor source = file->view(*entry);
   if (slice.runs.empty()) {
     out.copy_(source);

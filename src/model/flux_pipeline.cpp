@@ -14,12 +14,12 @@
 namespace ditmesh {
 
 FluxPipeline::FluxPipeline(const FluxDescription& model, at::TensorOptions options,
-                           at::ScalarType noise_dtype, InnerGroups& groups)
+                           at::ScalarType noise_dtype, InnerGroups& groups, const OnTensor& on_tensor)
     : model_(model), options_(options), noise_dtype_(noise_dtype) {
   RandomWeights random;
   const auto load = [&](const std::string& component, const auto& build) {
     if (!model.folder) return build(LayerSource{random, options, &groups[Axis::tensor]});
-    Checkpoint weights(*model.folder / component);
+    Checkpoint weights(*model.folder / component, on_tensor);
     return build(LayerSource{weights, options, &groups[Axis::tensor]});
   };
   const Range blocks =

@@ -8,6 +8,7 @@
 
 #include "ditmesh/base/error.hpp"
 #include "ditmesh/base/text.hpp"
+#include "ditmesh/base/unicode.hpp"
 #include "ditmesh/model/checkpoint.hpp"
 #include "ditmesh/model/random_weights.hpp"
 
@@ -17,27 +18,29 @@ struct PromptEncoder::Weights {
   ClipTextEncoder clip;
   T5Encoder t5;
 
-  static std::unique_ptr<Weights> load(const FluxDescription& model, const at::TensorOptions& options) {
+  static std::unique_ptr<Weights> load(const FluxDescription& model, const at::TensorOptions& options,
+                                       const OnTensor& on_tensor) {
     if (!model.folder) {
       RandomWeights random;
       const LayerSource source{random, options};
       return std::unique_ptr<Weights>(
           new Weights{ClipTextEncoder(model.clip, source), T5Encoder(model.t5, source)});
     }
-    Checkpoint clip(*model.folder / "text_encoder");
-    Checkpoint t5(*model.folder / "text_encoder_2");
+    Checkpoint clip(*model.folder / "text_encoder", on_tensor);
+    Checkpoint t5(*model.folder / "text_encoder_2", on_tensor);
     return std::unique_ptr<Weights>(new Weights{ClipTextEncoder(model.clip, LayerSource{clip, options}),
                                                 T5Encoder(model.t5, LayerSource{t5, options})});
   }
 };
 
 PromptEncoder::PromptEncoder(const FluxDescription& model, at::TensorOptions options,
-                             int64_t max_sequence_length, int batch, Log log)
+                             int64_t max_sequence_length, int batch, Log log, OnTensor on_tensor)
     : model_(model),
       options_(options),
       max_sequence_length_(max_sequence_length),
       batch_(batch),
-      log_(std::move(log)) {
+      log_(std::move(log)),
+      on_tensor_(std::move(on_tensor)) {
   if (model.folder) {
     clip_tokenizer_ = load_clip_tokenizer(*model.folder / "tokenizer");
     t5_tokenizer_ = load_t5_tokenizer(*model.folder / "tokenizer_2");
@@ -63,8 +66,16 @@ std::vector<int64_t> PromptEncoder::ids(const Tokenizer* tokenizer, const std::s
   return ids;
 }
 
+void PromptEncoder::load() {
+  if (!weights_) weights_ = Weights::load(model_, options_, on_tensor_);
+}
+
 std::vector<PromptStates> PromptEncoder::encode(const std::vector<std::string>& prompts) {
-  if (!weights_) weights_ = Weights::load(model_, options_);
+  for (const std::string& prompt : prompts) {
+    if (find_invalid_utf8(prompt))
+      throw ConfigError("the prompt is not valid UTF-8", "save the manifest as UTF-8");
+  }
+  load();
   std::vector<PromptStates> states;
   for (size_t begin = 0; begin < prompts.size(); begin += static_cast<size_t>(batch_)) {
     std::vector<int64_t> clip_ids;
@@ -97,39 +108,62 @@ uint64_t PromptEncoder::bytes_per_prompt() const {
 
 void PromptEncoder::release() { weights_.reset(); }
 
-void PromptCache::prepare(const std::vector<std::vector<std::string>>& groups) {
-  if (holds(groups.front())) return;
+bool PromptCache::prepare(const std::vector<std::vector<std::string>>& groups, const GoOn& go_on) {
+  if (holds(groups.front())) return true;
 
   const size_t room = std::max<size_t>(1, limit_bytes_ / encoder_.bytes_per_prompt());
   std::unordered_set<std::string> window;
+  std::vector<std::string> in_order;  // the batch at hand first
   for (const auto& group : groups) {
     std::unordered_set<std::string> larger = window;
     larger.insert(group.begin(), group.end());
     // The batch at hand is needed whatever its size.
     if (larger.size() > room && !window.empty()) break;
-    window = std::move(larger);
+    for (const std::string& prompt : group) {
+      if (window.insert(prompt).second) in_order.push_back(prompt);
+    }
   }
+  const auto is_forgotten = [&](const auto& entry) { return !window.contains(entry.first); };
+  std::erase_if(states_, is_forgotten);
+  std::erase_if(errors_, is_forgotten);
+  std::erase_if(in_order, [&](const std::string& prompt) { return holds({prompt}); });
 
-  std::erase_if(states_, [&](const auto& entry) { return !window.contains(entry.first); });
-  std::vector<std::string> missing;
-  for (const std::string& prompt : window) {
-    if (!states_.contains(prompt)) missing.push_back(prompt);
+  encoder_.load();  // here, where an error is the model's and not a prompt's
+  const auto at_once = static_cast<size_t>(encoder_.batch());
+  const auto steps = static_cast<int>((in_order.size() + at_once - 1) / at_once);
+  for (int step = 0; step < steps; ++step) {
+    if (go_on && !go_on(step + 1, steps)) break;
+    const auto begin = in_order.begin() + static_cast<std::ptrdiff_t>(static_cast<size_t>(step) * at_once);
+    const auto left = static_cast<size_t>(in_order.end() - begin);
+    encode({begin, begin + static_cast<std::ptrdiff_t>(std::min(at_once, left))});
   }
-  std::sort(missing.begin(), missing.end());
-  std::vector<PromptStates> encoded = encoder_.encode(missing);
-  for (size_t i = 0; i < missing.size(); ++i) states_.emplace(missing[i], std::move(encoded[i]));
   if (release_) encoder_.release();
+  return holds(groups.front());
 }
 
-void PromptCache::add(const std::vector<std::string>& prompts) {
-  for (const std::string& prompt : prompts) {
-    if (!states_.contains(prompt)) states_.emplace(prompt, encoder_.encode({prompt}).front());
+void PromptCache::encode(const std::vector<std::string>& prompts) {
+  try {
+    std::vector<PromptStates> encoded = encoder_.encode(prompts);
+    for (size_t i = 0; i < prompts.size(); ++i) states_.emplace(prompts[i], std::move(encoded[i]));
+  } catch (const ConfigError& error) {
+    if (prompts.size() == 1) {
+      errors_.emplace(prompts.front(), error.what());
+      return;
+    }
+    // One of them is bad: which?
+    for (const std::string& prompt : prompts) encode({prompt});
   }
 }
 
 bool PromptCache::holds(const std::vector<std::string>& prompts) const {
-  return std::all_of(prompts.begin(), prompts.end(),
-                     [&](const std::string& prompt) { return states_.contains(prompt); });
+  return std::all_of(prompts.begin(), prompts.end(), [&](const std::string& prompt) {
+    return states_.contains(prompt) || errors_.contains(prompt);
+  });
+}
+
+std::string PromptCache::error_of(const std::string& prompt) const {
+  const auto found = errors_.find(prompt);
+  return found == errors_.end() ? std::string() : found->second;
 }
 
 const PromptStates& PromptCache::at(const std::string& prompt) const {

@@ -105,7 +105,7 @@ hangs() {
   kill -STOP "$process"
   ended
   equal "a stopped rank: exit code" "$code" 4
-  contains "a stopped rank: named with host, process and what it did" "$err" "process $process" "on $(hostname)" "--timeout 5" "it was: "
+  contains "a stopped rank: named with host, process and what it did" "$err" "process $process" "on $(hostname)" "(data=" "timeout 5 s" "it was: "
   check "a stopped rank: within the timeout and a little" test $((SECONDS - start_s)) -le 15
   kill -KILL "$process" 2>/dev/null || true
 }
@@ -145,7 +145,7 @@ coordinator_hangs() {
   kill -STOP "$process"
   ended
   equal "a stopped coordinator: exit code" "$code" 4
-  contains "a stopped coordinator: named" "$err" "rank 0 (data=0)"
+  contains "a stopped coordinator: named" "$err" "rank 0 on $(hostname)" "timeout 2 s"
   kill -KILL "$process" 2>/dev/null || true
 }
 

@@ -49,7 +49,10 @@ MpiSession& session() { return *the_session; }
 }  // namespace ditmesh::testing
 
 int main(int argc, char** argv) {
-  ditmesh::MpiSession session(&argc, &argv);
+  ditmesh::MpiSession session(&argc, &argv, [](const auto& mpi, const std::exception& error) {
+    std::fprintf(stderr, "[rank %d] %s\n", mpi.rank(), error.what());
+    mpi.abort(1);
+  });
   ditmesh::testing::the_session = &session;
   ::testing::InitGoogleTest(&argc, argv);
   auto& listeners = ::testing::UnitTest::GetInstance()->listeners();

@@ -9,55 +9,17 @@
 #include "dataset/helpers.hpp"
 #include "ditmesh/dataset/index.hpp"
 #include "ditmesh/job/result_writer.hpp"
+#include "mail_channel.hpp"
 
 namespace ditmesh {
 namespace {
 
 using testing::done_record;
 using testing::Job;
+using testing::Mail;
+using testing::MailChannel;
 using testing::small_pictures;
 using testing::TemporaryFolder;
-
-// The mail of all ranks; a rank may be cut off.
-class Mail {
- public:
-  explicit Mail(int num_ranks) : boxes_(static_cast<size_t>(num_ranks)) {}
-
-  void put(int from, int to, std::string bytes) {
-    const std::lock_guard lock(mutex_);
-    if (from != cut_off_ && to != cut_off_)
-      boxes_[static_cast<size_t>(to)].push_back({from, std::move(bytes)});
-  }
-  std::optional<ControlChannel::Received> take(int rank) {
-    const std::lock_guard lock(mutex_);
-    auto& box = boxes_[static_cast<size_t>(rank)];
-    if (box.empty()) return std::nullopt;
-    auto first = std::move(box.front());
-    box.pop_front();
-    return first;
-  }
-  void cut_off(int rank) {
-    const std::lock_guard lock(mutex_);
-    cut_off_ = rank;
-  }
-
- private:
-  std::mutex mutex_;
-  std::vector<std::deque<ControlChannel::Received>> boxes_;
-  int cut_off_ = -1;
-};
-
-class MailChannel final : public ControlChannel {
- public:
-  MailChannel(Mail& mail, int rank) : mail_(mail), rank_(rank) {}
-  void send(int rank, std::string bytes) override { mail_.put(rank_, rank, std::move(bytes)); }
-  std::optional<Received> receive() override { return mail_.take(rank_); }
-  bool is_sending() override { return false; }
-
- private:
-  Mail& mail_;
-  int rank_;
-};
 
 Job job_of(int num_samples, int64_t shard_size) {
   std::vector<std::string> prompts;
@@ -67,7 +29,7 @@ Job job_of(int num_samples, int64_t shard_size) {
   return Job(manifest_from_prompts(prompts), small_pictures(), options);
 }
 
-std::unique_ptr<Coordinator> coordinator_of(const Job& job, int num_ranks, double timeout_s) {
+std::unique_ptr<Coordinator> coordinator_of(const Job& job, int num_ranks) {
   std::vector<ShardState> shards;
   std::vector<int64_t> order;
   for (int64_t i = 0; i < static_cast<int64_t>(job.plan.shards.size()); ++i) {
@@ -83,7 +45,6 @@ std::unique_ptr<Coordinator> coordinator_of(const Job& job, int num_ranks, doubl
   };
   CoordinatorOptions options;
   options.num_ranks = num_ranks;
-  options.timeout = std::chrono::duration<double>(timeout_s);
   const int64_t total = job.plan.num_samples();
   return std::make_unique<Coordinator>(WorkQueue(order, units, 64), shards, JobCounts{total, 0, 0, 0, 0},
                                        options, JobClock::now());
@@ -93,24 +54,23 @@ struct Shared {
   explicit Shared(int num_ranks) : mail(num_ranks) {}
   Mail mail;
   std::atomic<StopReason> signal{StopReason::none};
-  std::atomic<int> lost{-1};
   std::atomic<int> num_made{0};
 };
 
 // One rank, as the program runs it.
-void run_rank(const Job& job, const std::filesystem::path& output, int rank, int num_ranks, double timeout_s,
-              Shared& shared, const std::function<void(int rank)>& before_unit) {
+void run_rank(const Job& job, const std::filesystem::path& output, int rank, int num_ranks, Shared& shared,
+              const std::function<void(int rank)>& before_unit) {
+  Activity activity;
   std::optional<JobControl> control;
   ResultWriter writer(output, rank, 1, job.samples,
                       {[&](const WorkResult& result) { control->unit_saved(result); },
                        [&](int64_t shard) { control->shard_written(shard); },
                        [](const std::exception_ptr&) { ADD_FAILURE() << "the writer failed"; }},
                       {});
-  control.emplace(std::make_unique<MailChannel>(shared.mail, rank), timeout_s,
-                  rank == 0 ? coordinator_of(job, num_ranks, timeout_s) : nullptr,
+  control.emplace(std::make_unique<MailChannel>(shared.mail, rank), activity,
+                  rank == 0 ? coordinator_of(job, num_ranks) : nullptr,
                   JobControl::Hooks{[&](const ShardOrder& order) { writer.write_shard(order); },
                                     [&](const std::string& name) { writer.close_journal(name); },
-                                    [&](int lost, double, const std::string&) { shared.lost = lost; },
                                     [](const std::exception_ptr&) { ADD_FAILURE() << "control failed"; },
                                     [&] { return shared.signal.load(); }});
   while (const auto order = control->next_order()) {
@@ -121,7 +81,7 @@ void run_rank(const Job& job, const std::filesystem::path& output, int rank, int
     }
     std::vector<JournalRecord> records;
     for (size_t i = 0; i < order->samples.size(); ++i) {
-      control->activity().set_step(static_cast<int>(i) + 1, static_cast<int>(order->samples.size()));
+      activity.set_step(static_cast<int>(i) + 1, static_cast<int>(order->samples.size()));
       records.push_back(done_record(job.samples.sample(order->samples[i]), order->positions[i]));
     }
     shared.num_made += static_cast<int>(records.size());
@@ -137,7 +97,7 @@ void run_all(const Job& job, const std::filesystem::path& output, int num_ranks,
              const std::function<void(int rank)>& before_unit) {
   std::vector<std::thread> ranks;
   for (int rank = 0; rank < num_ranks; ++rank) {
-    ranks.emplace_back([&, rank] { run_rank(job, output, rank, num_ranks, 60, shared, before_unit); });
+    ranks.emplace_back([&, rank] { run_rank(job, output, rank, num_ranks, shared, before_unit); });
   }
   for (std::thread& rank : ranks) rank.join();
 }
@@ -169,33 +129,6 @@ TEST(JobControl, ASignalStopsAllAndTheJournalsKeepWhatWasMade) {
     journalled += static_cast<int>(JournalReader(path).entries().size());
   }
   EXPECT_EQ(journalled, shared.num_made);
-}
-
-TEST(JobControl, ARankThatIsCutOffIsNamed) {
-  for (const int cut_off : {0, 1}) {
-    Shared shared(2);
-    const Job job = job_of(2, 2);
-    std::vector<std::unique_ptr<JobControl>> controls;
-    for (int rank = 0; rank < 2; ++rank) {
-      controls.push_back(std::make_unique<JobControl>(
-          std::make_unique<MailChannel>(shared.mail, rank), 0.2,
-          rank == 0 ? coordinator_of(job, 2, 0.2) : nullptr,
-          JobControl::Hooks{[](const ShardOrder&) {}, [](const std::string&) {},
-                            // Both notice silence; who is not cut off tells.
-                            [&shared, rank, cut_off](int lost, double, const std::string&) {
-                              if (rank != cut_off && shared.lost < 0) shared.lost = lost;
-                            },
-                            [](const std::exception_ptr&) {}, [] { return StopReason::none; }}));
-    }
-    shared.mail.cut_off(cut_off);
-    for (int i = 0; i < 200 && shared.lost < 0; ++i)
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    EXPECT_EQ(shared.lost, cut_off);
-    shared.mail.cut_off(-1);
-    std::vector<std::thread> leaving;
-    for (auto& control : controls) leaving.emplace_back([&control] { control->leave(); });
-    for (std::thread& one : leaving) one.join();
-  }
 }
 
 }  // namespace

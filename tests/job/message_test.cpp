@@ -12,7 +12,7 @@ namespace {
 TEST(ControlMessage, PackAndUnpackGiveTheSame) {
   const ControlMessage messages[] = {
       {MessageKind::ready, {}, {}},
-      {MessageKind::heartbeat, {}, "denoising step 3 of 28"},
+      {MessageKind::close_journal, {}, "1024x1024-000003"},
       {MessageKind::shard_written, {std::numeric_limits<int64_t>::min(), -1, 7}, ""},
       {MessageKind::left, {0}, std::string("a\0b", 3)}};
   for (const ControlMessage& message : messages) EXPECT_EQ(unpack_message(pack(message)), message);

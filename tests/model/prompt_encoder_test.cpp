@@ -157,6 +157,40 @@ TEST_F(Cache, TheBatchAtHandIsEncodedWhateverTheLimit) {
   EXPECT_TRUE(has(cache, "a") && has(cache, "b") && has(cache, "c"));
 }
 
+TEST_F(Cache, ABadPromptCostsItselfOnly) {
+  PromptCache cache(encoder, room_for(10), true);
+  const std::string bad = "bad \xff";
+  EXPECT_TRUE(cache.prepare({{"a"}, {"b", bad}, {"c"}}));
+  EXPECT_TRUE(cache.holds({"a", "b", bad, "c"}));
+  EXPECT_TRUE(has(cache, "a") && has(cache, "b") && has(cache, "c"));
+  EXPECT_FALSE(has(cache, bad));
+  EXPECT_THAT(cache.error_of(bad), HasSubstr("not valid UTF-8"));
+  EXPECT_EQ(cache.error_of("b"), "");
+  const uint64_t before = encoder.num_encoded();
+  EXPECT_TRUE(cache.prepare({{"b", bad}, {"c"}}));
+  EXPECT_EQ(encoder.num_encoded(), before) << "it is not tried again for every batch";
+  cache.forget_errors();
+  EXPECT_FALSE(cache.holds({bad}));
+}
+
+TEST_F(Cache, EndsWhenItMayNotGoOn) {
+  PromptCache cache(encoder, room_for(10), false);
+  const std::vector<std::vector<std::string>> groups = {{"e", "d", "c"}, {"b", "a"}};
+  std::vector<int> asked;
+  const auto up_to = [&](int last) {
+    return [&asked, last](int step, int steps) {
+      EXPECT_LE(step, steps);
+      asked.push_back(step);
+      return step <= last;
+    };
+  };
+  EXPECT_FALSE(cache.prepare(groups, up_to(1))) << "two of the three prompts of the batch";
+  EXPECT_THAT(asked, ::testing::ElementsAre(1, 2));
+  EXPECT_TRUE(cache.prepare(groups, up_to(1))) << "the batch at hand goes first";
+  EXPECT_TRUE(cache.holds({"e", "d", "c"}));
+  EXPECT_FALSE(cache.holds({"a", "b"}));
+}
+
 TEST_F(Cache, ForgottenPromptsAreADefect) {
   const PromptCache cache(encoder, room_for(3), false);
   EXPECT_THAT([&] { cache.at("never seen"); },

@@ -1,19 +1,28 @@
 #pragma once
 // The MPI of this process: initialised once, finalised on leaving.
 
+#include <exception>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "ditmesh/base/error.hpp"
 #include "ditmesh/comm/communicator.hpp"
+#include "ditmesh/job/watchdog.hpp"
 
 namespace ditmesh {
 
-/// MPI_Init_thread … MPI_Finalize. Throws EnvironmentError if the library does
-/// not give MPI_THREAD_MULTIPLE. A process started without mpirun is a job of one rank.
+/// MPI_Init_thread … MPI_Finalize, with a watchdog over all ranks in between. A process started without
+/// mpirun is a job of one rank.
 class MpiSession {
  public:
-  MpiSession(int* argc, char*** argv);
+  /// What to do about a rank that is lost, or about MPI calls at the very beginning or end that do not come
+  /// back: say the error, and abort(). Called from other threads.
+  using OnTrouble = std::function<void(const MpiSession&, const std::exception&)>;
+
+  /// Throws EnvironmentError if the library does not give MPI_THREAD_MULTIPLE.
+  MpiSession(int* argc, char*** argv, OnTrouble on_trouble);
   ~MpiSession();
   MpiSession(const MpiSession&) = delete;
   MpiSession& operator=(const MpiSession&) = delete;
@@ -27,6 +36,11 @@ class MpiSession {
   /// Where another rank runs, and as which process.
   const std::string& host_of(int rank) const { return hosts_.at(static_cast<size_t>(rank)); }
   int64_t process_of(int rank) const { return processes_.at(static_cast<size_t>(rank)); }
+
+  /// What this rank does now, as the watchdog tells it if it is lost.
+  Activity& activity() const { return activity_; }
+  /// On rank 0: silence after which a rank is lost, in seconds; 120 before it is called.
+  void set_timeout(double seconds) const { watchdog_->set_timeout(seconds); }
 
   /// A communicator of all ranks on CPU tensors.
   std::unique_ptr<Communicator> world() const;
@@ -44,12 +58,17 @@ class MpiSession {
   static std::string host_name();
 
  private:
+  CommError error_of(const LostRank& lost) const;
+
+  OnTrouble on_trouble_;
   int rank_ = 0;
   int size_ = 1;
   int node_rank_ = 0;
   int node_size_ = 1;
   std::vector<std::string> hosts_;
   std::vector<int64_t> processes_;
+  mutable Activity activity_;
+  std::unique_ptr<Watchdog> watchdog_;
 };
 
 }  // namespace ditmesh

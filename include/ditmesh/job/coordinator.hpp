@@ -1,5 +1,5 @@
 #pragma once
-// The coordinator of a job: who makes what, what is done, who is silent. It lives on rank 0 and is a pure
+// The coordinator of a job: who makes what, and what is done. It lives on rank 0 and is a pure
 // state machine: messages and the time go in, messages come out, so that thousands of ranks can be tested
 // in one thread.
 
@@ -13,12 +13,11 @@
 #include <string>
 #include <vector>
 
+#include "ditmesh/job/job_clock.hpp"
 #include "ditmesh/job/message.hpp"
 #include "ditmesh/job/work_queue.hpp"
 
 namespace ditmesh {
-
-using JobClock = std::chrono::steady_clock;
 
 /// A shard as the coordinator sees it.
 struct ShardState {
@@ -31,8 +30,8 @@ struct ShardState {
 
 struct CoordinatorOptions {
   int num_ranks = 1;
-  std::chrono::duration<double> timeout{120};  // silence after which a rank is lost
-  std::optional<std::chrono::duration<double>> time_limit;
+  std::optional<std::chrono::duration<double>> time_limit;  // from the start on
+  double seconds_per_cost = 0;                              // of the slowest unit of the attempts before
   int64_t ahead = 64;  // samples whose prompts a rank may encode together
 };
 
@@ -52,7 +51,7 @@ class Coordinator {
   };
   using Outbox = std::vector<Outgoing>;
 
-  /// `start`: the time from which ranks are expected to talk.
+  /// `start`: of the program, for the time limit.
   Coordinator(WorkQueue queue, std::vector<ShardState> shards, JobCounts counts, CoordinatorOptions options,
               JobClock::time_point start);
 
@@ -60,33 +59,18 @@ class Coordinator {
   /// Now and then: orders that became possible, and the end.
   Outbox on_tick(JobClock::time_point now);
 
-  /// A rank from which nothing was heard within the timeout: the one that was silent longest.
-  struct LostRank {
-    int rank = 0;
-    double silent_s = 0;
-    std::string doing;  // its last heartbeat's text
-  };
-  std::optional<LostRank> lost_rank(JobClock::time_point now) const;
-
-  /// The coordinator itself did not run for a while: every rank has the whole timeout again.
-  void forgive_silence(JobClock::time_point now);
-
   /// All samples are in shards, and everybody was told.
   bool finished() const { return end_was_told_ && stop_ == StopReason::none; }
-  /// Stopping: everybody was told, and nobody has a unit any more.
-  bool stopped() const;
-  /// Everybody has left: there will be no more messages.
-  bool everybody_left() const { return num_left_ == ranks_.size(); }
+  /// Everybody left: there will be no more messages.
+  bool everybody_left() const { return num_leaving_ == ranks_.size(); }
+  /// The slowest unit of this attempt, or `options.seconds_per_cost`.
+  double seconds_per_cost() const { return seconds_per_cost_; }
   StopReason stop_reason() const { return stop_; }
   const JobCounts& counts() const { return counts_; }
 
  private:
-  enum class Leaving { no, asked, left };
   struct Rank {
-    JobClock::time_point heard;
-    std::string doing;
     bool wants_work = false;
-    Leaving leaving = Leaving::no;
     // Its next units, so that it can encode their prompts together. Another rank that has nothing to do, or
     // only cheaper things, takes them away from the back.
     std::deque<QueuedUnit> reserved;
@@ -122,11 +106,11 @@ class Coordinator {
   std::vector<Rank> ranks_;
   std::map<int64_t, Assigned> assigned_;  // by number of the unit
   int64_t next_unit_ = 0;
-  double seconds_per_cost_ = 0;  // the slowest unit so far
+  double seconds_per_cost_;
   StopReason stop_ = StopReason::none;
   bool end_was_told_ = false;
   bool late_was_told_ = false;
-  size_t num_left_ = 0;
+  size_t num_leaving_ = 0;
 };
 
 }  // namespace ditmesh

@@ -1,6 +1,6 @@
 #pragma once
-// This rank's end of the control channel: orders in, results and heartbeats out, by a thread of its own,
-// so that they go on while the device computes. On rank 0 the thread is the coordinator too.
+// This rank's end of the control channel: orders in, results out, by a thread of its own, so that they go on
+// while the device computes. On rank 0 the thread is the coordinator too.
 
 #include <atomic>
 #include <condition_variable>
@@ -13,23 +13,11 @@
 #include <string>
 #include <thread>
 
+#include "ditmesh/job/activity.hpp"
 #include "ditmesh/job/control_channel.hpp"
 #include "ditmesh/job/coordinator.hpp"
 
 namespace ditmesh {
-
-/// What this rank's generating thread does, for heartbeats: written often, read now and then.
-class Activity {
- public:
-  void set(const char* doing) { doing_ = doing, steps_ = 0; }
-  void set_step(int step, int steps) { step_ = step, steps_ = steps; }
-  std::string text() const;
-
- private:
-  std::atomic<const char*> doing_{"starting"};  // a literal
-  std::atomic<int> step_{0};
-  std::atomic<int> steps_{0};
-};
 
 class JobControl {
  public:
@@ -37,16 +25,14 @@ class JobControl {
   struct Hooks {
     std::function<void(const ShardOrder&)> write_shard;
     std::function<void(const std::string& shard_name)> close_journal;
-    /// A rank is silent. The program ends here; a test goes on.
-    std::function<void(int rank, double silent_s, const std::string& doing)> rank_is_lost;
     /// This thread met an error; does not return.
     std::function<void(std::exception_ptr)> failed;
     /// The sharpest reason to stop that a signal gave to this process.
     std::function<StopReason()> stop_signal;
   };
 
-  /// All ranks together; the coordinator on rank 0 alone.
-  JobControl(std::unique_ptr<ControlChannel> channel, double timeout_s,
+  /// All ranks together; the coordinator on rank 0 alone. `activity` outlives it.
+  JobControl(std::unique_ptr<ControlChannel> channel, Activity& activity,
              std::unique_ptr<Coordinator> coordinator, Hooks hooks);
   /// After leave(), or while the job is being aborted.
   ~JobControl();
@@ -65,7 +51,6 @@ class JobControl {
   StopReason stop_reason() const { return stop_reason_; }
   /// On rank 0.
   JobCounts counts() const;
-  Activity& activity() { return activity_; }
 
   /// Waits until every sample is in a shard, or the job stops and nobody has a batch any more.
   void wait_for_end();
@@ -82,14 +67,13 @@ class JobControl {
   void take(const ControlMessage& message);
   void send(const Coordinator::Outbox& outbox);
   void look_for_signals();
-  void keep_watch();
+  void tick();
   void post(ControlMessage message);
 
-  double timeout_s_;
+  Activity& activity_;
   std::unique_ptr<Coordinator> coordinator_;  // of the control thread
   Hooks hooks_;
   std::unique_ptr<ControlChannel> channel_;  // of the control thread
-  Activity activity_;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
@@ -104,10 +88,7 @@ class JobControl {
 
   // Of the control thread.
   StopReason requested_ = StopReason::none;
-  JobClock::time_point last_beat_;
   JobClock::time_point last_tick_;
-  JobClock::time_point last_watch_;
-  JobClock::time_point heard_from_coordinator_;
   std::thread thread_;
 };
 

@@ -13,7 +13,6 @@ enum class MessageKind : int64_t {
   ready,          // it has nothing to do
   unit_done,      // every sample of its unit is in a journal or has failed once: a WorkResult
   shard_written,  // numbers: shard
-  heartbeat,      // text: what it is doing
   stop_request,   // numbers: StopReason; a signal came
   leave,          // it has nothing more to say
   // From the coordinator to a rank.
@@ -22,7 +21,6 @@ enum class MessageKind : int64_t {
   write_shard,    // a ShardOrder
   stop,           // numbers: StopReason; no more work will come
   finish,         // every sample is in a shard
-  alive,          // the answer to a heartbeat
   left            // the answer to leave, and the last message to that rank
 };
 

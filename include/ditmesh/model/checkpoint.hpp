@@ -16,7 +16,7 @@ namespace ditmesh {
 /// that has only .bin files is a ConfigError that says so.
 class Checkpoint final : public WeightSource {
  public:
-  explicit Checkpoint(const std::filesystem::path& folder);
+  explicit Checkpoint(const std::filesystem::path& folder, OnTensor on_tensor = {});
 
   bool has(const std::string& name) const override { return tensors_.contains(name); }
   void read(const std::string& name, at::IntArrayRef shape, const WeightSlice& slice,
@@ -36,6 +36,7 @@ class Checkpoint final : public WeightSource {
   void add(const std::filesystem::path& path);
 
   std::filesystem::path folder_;
+  OnTensor on_tensor_;
   std::vector<std::unique_ptr<SafetensorsFile>> files_;
   std::map<std::string, Place> tensors_;
 };

@@ -41,9 +41,9 @@ struct Pictures {
 class FluxPipeline {
  public:
   /// Reads the weights that this rank of the inner mesh needs. `noise_dtype`: in which the
-  /// noise is drawn. `groups` outlives the pipeline.
+  /// noise is drawn. `groups` outlives the pipeline. What `on_tensor` throws comes through.
   FluxPipeline(const FluxDescription& model, at::TensorOptions options, at::ScalarType noise_dtype,
-               InnerGroups& groups);
+               InnerGroups& groups, const OnTensor& on_tensor = {});
   ~FluxPipeline();
 
   /// Begins a batch; the requests are its samples.

@@ -3,6 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,9 @@ struct WeightSlice {
   int64_t dimension = 0;
   std::vector<Range> runs;
 };
+
+/// Called before each tensor is read, so that reading can be given up: what it throws comes through.
+using OnTensor = std::function<void()>;
 
 class WeightSource {
  public:

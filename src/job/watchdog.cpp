@@ -1,0 +1,130 @@
+#include "ditmesh/job/watchdog.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "ditmesh/base/text.hpp"
+
+namespace ditmesh {
+
+namespace {
+
+// The ends of a job wait this long at most.
+constexpr std::chrono::milliseconds kRound{5};
+// This thread looks around far more often than that, unless it was not allowed to run.
+constexpr double kSlept_s = 1;
+
+// A rank sends its heartbeat, or this when it leaves. Rank 0 answers with the timeout, or with this.
+constexpr std::string_view kLeave = "leave";
+
+}  // namespace
+
+Watchdog::Watchdog(std::unique_ptr<ControlChannel> channel, int rank, int num_ranks, const Activity& activity,
+                   Hooks hooks)
+    : rank_(rank),
+      num_ranks_(num_ranks),
+      activity_(activity),
+      hooks_(std::move(hooks)),
+      channel_(std::move(channel)),
+      last_round_(JobClock::now()),
+      heard_from_rank_0_(last_round_) {
+  if (rank == 0) attendance_.emplace(num_ranks, last_round_);
+  thread_ = std::thread([this] { run(); });
+}
+
+Watchdog::~Watchdog() {
+  quit_ = true;
+  if (thread_.joinable()) thread_.join();
+}
+
+void Watchdog::leave() {
+  wants_to_leave_ = true;
+  thread_.join();
+}
+
+void Watchdog::run() {
+  try {
+    while (!quit_) {
+      const auto now = JobClock::now();
+      const bool is_over = receive_all(now);
+      if (attendance_ && told_timeout_s_ != timeout_s_) tell_timeout(now);
+      send_beat(now);
+      if (is_over && !channel_->is_sending()) return;
+      if (!is_over) look_for_lost(now);
+      std::this_thread::sleep_for(kRound);
+    }
+  } catch (...) {
+    hooks_.failed(std::current_exception());
+  }
+}
+
+// Whether all ranks have left, so that no message will come any more.
+bool Watchdog::receive_all(JobClock::time_point now) {
+  while (const auto received = channel_->receive()) {
+    if (!attendance_) {
+      heard_from_rank_0_ = now;
+      if (received->bytes == kLeave) {
+        leave_was_told_ = true;
+      } else {
+        const double timeout_s = parse_double(received->bytes).value_or(kDefaultTimeout_s);
+        if (timeout_s != timeout_s_.exchange(timeout_s)) next_beat_ = now;  // the old rhythm may be too slow
+      }
+    } else if (received->bytes == kLeave) {
+      attendance_->leave(received->rank);
+    } else {
+      attendance_->heard(received->rank, unpack_heartbeat(received->bytes), now);
+      channel_->send(received->rank, cat(told_timeout_s_));
+    }
+  }
+  if (!attendance_) return leave_was_told_;
+  if (leave_was_told_) return true;
+  if (!attendance_->everybody_leaves()) return false;
+  for (int rank = 1; rank < num_ranks_; ++rank) channel_->send(rank, std::string(kLeave));
+  return leave_was_told_ = true;
+}
+
+// Hearts that beat for a longer timeout may be silent for longer than the new one.
+void Watchdog::tell_timeout(JobClock::time_point now) {
+  told_timeout_s_ = timeout_s_;
+  for (int rank = 1; rank < num_ranks_; ++rank) channel_->send(rank, cat(told_timeout_s_));
+  attendance_->forgive(now);
+  next_beat_ = now;
+}
+
+void Watchdog::send_beat(JobClock::time_point now) {
+  if (wants_to_leave_.exchange(false)) {
+    if (attendance_) {
+      attendance_->leave(0);
+    } else {
+      channel_->send(0, std::string(kLeave));
+    }
+  }
+  // They go on until all have come: a rank can be lost here too.
+  if (leave_was_told_ || now < next_beat_) return;
+  next_beat_ = now + std::chrono::duration_cast<JobClock::duration>(
+                         std::chrono::duration<double>(std::min(1.0, timeout_s_ / 5)));
+  if (attendance_) {
+    attendance_->heard(0, activity_.now(), now);
+  } else {
+    channel_->send(0, pack(activity_.now()));
+  }
+}
+
+void Watchdog::look_for_lost(JobClock::time_point now) {
+  const double slept_s = seconds_between(std::exchange(last_round_, now), now);
+  if (slept_s > kSlept_s) {
+    // It is this process that was stopped (suspended, a debugger): the others' silence proves nothing.
+    heard_from_rank_0_ = now;
+    if (attendance_) attendance_->forgive(now);
+  }
+  if (attendance_) {
+    if (const auto lost = attendance_->lost(now, told_timeout_s_)) hooks_.rank_is_lost(*lost);
+    return;
+  }
+  // Only rank 0 names who is lost; but nobody else can say that it is lost itself.
+  const double silent_s = seconds_between(heard_from_rank_0_, now);
+  if (silent_s > 1.5 * timeout_s_)
+    hooks_.rank_is_lost({0, silent_s, timeout_s_, true, {"", "watching over the ranks", 0, 0, false}});
+}
+
+}  // namespace ditmesh
