@@ -65,7 +65,11 @@ VerifyReport verify_on_all_ranks(const std::string& output, const MpiSession& mp
           },
           make_log());
     }
-    own = verify_shards(output, mpi.rank(), mpi.size(), [&](int64_t count) { num_hashed = count; });
+    mpi.activity().set("hashing picture");
+    own = verify_shards(output, mpi.rank(), mpi.size(), [&](int64_t count) {
+      num_hashed = count;
+      mpi.activity().set_step(count, 0);
+    });
   });
   std::vector<VerifyReport> reports;
   for (const std::string& text : mpi.all_gather(own.to_text()))
@@ -133,6 +137,7 @@ ExitCode run_index(const Command& command, const ProgramArguments& arguments) {
     std::optional<OutputLock> lock;  // no job writes meanwhile
     share_error(mpi, [&] { lock.emplace(output, Part(), make_log()); });
     std::string own;
+    mpi.activity().set("reading the shards' columns");
     run_on_each(mpi, [&] { own = pack_shards(scan_shards(output, mpi.rank(), mpi.size())); });
     const auto scanned = mpi.all_gather(own);
     std::vector<std::string> absent;
@@ -143,7 +148,9 @@ ExitCode run_index(const Command& command, const ProgramArguments& arguments) {
       }
       check_parts_agree(output);
       const IndexResult index = write_index_of(output, std::move(shards));
-      absent = absences(take_census(output));
+      const ShardCensus census = take_census(output);
+      if (census.is_complete()) remove_temporary_files(output, census);
+      absent = absences(census);
       if (options->flag("json")) {
         std::cout << OrderedJson{{"content_hash", index.content_hash}, {"done", index.counts.done},
                                  {"failed", index.counts.failed},      {"missing", index.counts.missing},

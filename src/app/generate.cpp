@@ -64,6 +64,7 @@ Decision decide(const Command& command, const ProgramArguments& arguments, const
         mpi.activity().set("reading the manifest and the model's description");
         prepared = std::make_unique<PreparedJob>(*options, mpi.size(), arguments.start, log);
         if (options->flag("dry-run")) {
+          prepared->look_at_output(log);
           std::cout << prepared->describe();
           decision.leave = true;
         } else {

@@ -106,12 +106,14 @@ class RankJob {
 
   StopReason stop_reason() const { return control_.stop_reason(); }
   JobCounts counts() const { return control_.counts(); }
+  double seconds_per_cost() const { return control_.seconds_per_cost(); }
 
   /// What this rank made, and where its time went.
   OrderedJson report() const {
     const WriterSeconds writer = writer_.seconds();
     return {{"rank", mpi_.rank()},
             {"host", MpiSession::host_name()},
+            {"device", device_.model_name()},
             {"made", num_made_},
             {"seconds",
              {{"load", seconds_.pictures.load},
@@ -230,10 +232,11 @@ ExitCode run_generate_job(const Command& command, const Options& options, Prepar
   mpi.activity().set("set-up");
   mpi.activity().set_coordinate(cat("data=", mpi.rank()));
   const RankDevice device = choose_device(options, mpi, *world, log);
+  const auto device_models = mpi.all_gather(device.model_name());
   // Everything is known now: rank 0 makes the last comparisons, and begins to write.
   share_error(mpi, [&] {
     prepared->open_output(log);
-    prepared->begin_attempt(device, mpi, log);
+    prepared->begin_attempt(device, device_models, mpi, log);
   });
   const GenerateSettings settings =
       GenerateSettings::from_text(mpi.broadcast(prepared != nullptr ? prepared->settings().to_text() : ""));
@@ -250,7 +253,8 @@ ExitCode run_generate_job(const Command& command, const Options& options, Prepar
     const auto per_rank = mpi.all_gather(job.report().dump());
     if (prepared != nullptr) {
       const JobCounts counts = job.counts();
-      prepared->end_attempt(std::string(end_name(job.stop_reason())), counts, per_rank);
+      prepared->end_attempt(std::string(end_name(job.stop_reason())), counts, job.seconds_per_cost(),
+                            per_rank);
       const std::string where = settings.output().string();
       if (job.stop_reason() != StopReason::none) {
         log.warning(cat("stopped in time (", end_name(job.stop_reason()), ") after ",

@@ -11,7 +11,6 @@
 #include "ditmesh/base/file.hpp"
 #include "ditmesh/base/text.hpp"
 #include "ditmesh/base/unicode.hpp"
-#include "ditmesh/dataset/output_check.hpp"
 #include "rank_errors.hpp"
 #include "version.hpp"
 
@@ -167,6 +166,9 @@ PreparedJob::PreparedJob(const Options& options, int num_ranks, JobClock::time_p
   record_.save_latents = options.flag("save-latents");
   record_.mesh = mesh_.to_string();
   compare_with_before();
+  if (before_) record_.extended_at = before_->extended_at;
+  if (before_ && manifest_change(*before_, record_) == ManifestChange::grown)
+    record_.extended_at.push_back(before_->num_samples);
 
   settings_.options = options_;
   settings_.model_folder = *model_.folder;
@@ -224,29 +226,19 @@ void PreparedJob::read_samples(const SamplingDefaults& defaults, const Log& log)
   record_.shard_size = plan_options.shard_size;
 }
 
-void PreparedJob::compare_with_before() {
+void PreparedJob::compare_with_before() const {
   if (!before_) {
-    if (options_.flag("extend")) {
-      throw ConfigError(cat("--extend: there is no dataset in ", options_.text("output"), " to extend"),
-                        "leave the option out");
-    }
-    return;
+    if (!options_.flag("extend")) return;
+    throw ConfigError(cat("--extend: there is no dataset in ", options_.text("output"), " to extend"),
+                      "leave the option out");
   }
   const auto differences = sampling_differences(*before_, record_);
   if (!differences.empty()) throw other_sampling_error(options_.text("output"), differences);
-  record_.extended_at = before_->extended_at;
-  switch (manifest_change(*before_, record_)) {
-    case ManifestChange::none:
-      break;
-    case ManifestChange::grown:
-      if (options_.flag("extend") && samples_.manifest.extends_older) {
-        record_.extended_at.push_back(before_->num_samples);
-        break;
-      }
-      [[fallthrough]];
-    case ManifestChange::other:
-      throw other_manifest_error(options_.text("output"), *before_, record_);
-  }
+  const ManifestChange change = manifest_change(*before_, record_);
+  const bool is_extended =
+      change == ManifestChange::grown && options_.flag("extend") && samples_.manifest.extends_older;
+  if (change != ManifestChange::none && !is_extended)
+    throw other_manifest_error(options_.text("output"), *before_, record_);
 }
 
 std::string PreparedJob::describe() const {
@@ -263,16 +255,23 @@ std::string PreparedJob::describe() const {
   text += cat("  ", counted(static_cast<int64_t>(plan.shards.size()), "shard"), ", batches of at most ",
               options_.integer("batch"), "\n  mesh ", mesh_.to_string(), ", ", human_bytes(model_bytes_),
               " of weight files\n");
-  if (before_) {
-    text += cat("  goes on with ", options_.text("output"), " (",
-                counted(static_cast<int64_t>(before_->attempts.size()), "attempt"), " before)\n");
+  if (!part_.is_whole()) {
+    text += cat("  ", part_, " makes ", counted(counts_.total, "picture"), " of them in ",
+                counted(static_cast<int64_t>(record_.shards.size()), "shard"), "\n");
   }
+  if (before_) {
+    text +=
+        cat("  goes on with ", options_.text("output"), " (",
+            counted(static_cast<int64_t>(before_->attempts.size()), "attempt"), " before): ", counts_.done,
+            " done, ", counts_.failed, " failed, ", num_missing(), " to be made\n");
+  }
+  for (const std::string& owner : lock_owners(options_.text("output")))
+    text += cat("  a job writes there now: ", owner, "\n");
   return text;
 }
 
 void PreparedJob::open_output(const Log& log) {
-  const fs::path output = options_.text("output");
-  lock_.emplace(output, part_, log);
+  lock_.emplace(options_.text("output"), part_, log);
   // What was compared may be older than the lock: another job may have come in between.
   const auto compared = std::exchange(before_, read_record());
   if (before_.has_value() != compared.has_value() ||
@@ -281,22 +280,32 @@ void PreparedJob::open_output(const Log& log) {
     throw ConfigError(cat("another job wrote to ", options_.text("output"), " while this one was prepared"),
                       "start this one again: it then compares its settings with that job's");
   }
-  if (before_) {
-    const auto differences = sampling_differences(*before_, record_);
-    if (!differences.empty()) throw other_sampling_error(output, differences);
-    if (before_->part == part_) record_.attempts = before_->attempts;
-  }
+  compare_with_before();
+  look_at_output(log);
+}
+
+void PreparedJob::look_at_output(const Log& log) {
+  const fs::path output = options_.text("output");
+  if (before_ && before_->part == part_) record_.attempts = before_->attempts;
   check_shard_names();
   settings_.attempt = record_.next_attempt();
   settings_.samples = output / "journal" /
                       cat("samples", part_.is_whole() ? "" : cat(".part-", part_.index, "-of-", part_.count),
                           ".attempt-", settings_.attempt);
-
-  const Plan& plan = samples_.plan;
-  known_ = known_status(output, plan, log, [this](int64_t shard) { return is_ours(shard); });
+  known_ = known_status(output, samples_.plan, log, [this](int64_t shard) { return is_ours(shard); });
   if (options_.flag("retry-failed")) {
     std::replace(known_.samples.begin(), known_.samples.end(), SampleStatus::failed, SampleStatus::missing);
   }
+  const auto pending = count_samples();
+  settings_.has_work = !pending.empty();
+  if (settings_.has_work) {
+    check_space(output, estimate_bytes(pending, record_.save_latents ? model_.vae.latent_channels : 0), log);
+  }
+}
+
+// What of this part is done, and what not.
+std::vector<PendingSamples> PreparedJob::count_samples() {
+  const Plan& plan = samples_.plan;
   std::vector<PendingSamples> pending;
   for (int64_t shard = 0; shard < static_cast<int64_t>(plan.shards.size()); ++shard) {
     if (!is_ours(shard)) continue;
@@ -315,10 +324,7 @@ void PreparedJob::open_output(const Log& log) {
   }
   counts_.done_before = counts_.done;
   counts_.failed_before = counts_.failed;
-  settings_.has_work = !pending.empty();
-  if (settings_.has_work) {
-    check_space(output, estimate_bytes(pending, record_.save_latents ? model_.vae.latent_channels : 0), log);
-  }
+  return pending;
 }
 
 // A file that no part of this job makes would come to light only in the index, when all work is done.
@@ -335,14 +341,42 @@ void PreparedJob::check_shard_names() const {
 
 bool PreparedJob::is_ours(int64_t shard) const { return in_part(shard, part_.index, part_.count); }
 
-void PreparedJob::begin_attempt(const RankDevice& device, const MpiSession& mpi, const Log& log) {
-  record_.numerics = {{"device", device.model_name()},
+// Parts that begin at the same time have nothing before them to be compared with, but each other.
+void PreparedJob::compare_with_other_parts() const {
+  const fs::path output = options_.text("output");
+  const auto extends = [](const JobRecord& longer, const JobRecord& shorter) {
+    return std::count(longer.extended_at.begin(), longer.extended_at.end(), shorter.num_samples) > 0;
+  };
+  for (const JobRecord& other : read_job_records(output)) {
+    if (other.part == part_) continue;
+    const auto differences = sampling_differences(other, record_);
+    if (!differences.empty()) throw other_sampling_error(output, differences);
+    if (manifest_change(other, record_) != ManifestChange::none && !extends(record_, other) &&
+        !extends(other, record_))
+      throw other_manifest_error(output, other, record_);
+  }
+}
+
+void PreparedJob::begin_attempt(const RankDevice& device, const std::vector<std::string>& device_models,
+                                const MpiSession& mpi, const Log& log) {
+  const bool may_differ = options_.flag("allow-different-numerics");
+  for (size_t rank = 1; rank < device_models.size() && !may_differ; ++rank) {
+    if (device_models[rank] == device_models[0]) continue;
+    throw ConfigError(
+        cat("the ranks' devices are of different models: ", device_models[0], " on ", mpi.host_of(0), ", ",
+            device_models[rank], " on ", mpi.host_of(static_cast<int>(rank)),
+            "; a picture's bits would depend on which rank makes it"),
+        "start the job on devices of one model, or give --allow-different-numerics: job.json then "
+        "says so");
+  }
+  const std::set<std::string> models(device_models.begin(), device_models.end());
+  record_.numerics = {{"device", join(std::vector(models.begin(), models.end()), " + ")},
                       {"dtype", device.dtype_name()},
                       {"noise_dtype", options_.text("noise-dtype")},
                       {"threads", device.threads()},
                       {"batch", device.batch(options_.integer("batch"))},
                       {"inner_mesh", mesh_.with(Axis::data, 1).to_string()}};
-  if (before_ && !options_.flag("allow-different-numerics")) {
+  if (before_ && !may_differ) {
     const auto differences = numerics_differences(*before_, record_);
     if (!differences.empty()) throw other_numerics_error(options_.text("output"), differences);
   }
@@ -357,10 +391,13 @@ void PreparedJob::begin_attempt(const RankDevice& device, const MpiSession& mpi,
                        {"started", utc_now()},
                        {"ranks", mpi.size()},
                        {"hosts", hosts},
-                       {"allow_different_numerics", options_.flag("allow-different-numerics")},
+                       {"allow_different_numerics", may_differ},
                        {"numerics", record_.numerics}});
   // First of all files: whatever a crash leaves, it says whose it is.
-  record_.write(output);
+  lock_->alone([&] {
+    compare_with_other_parts();
+    record_.write(output);
+  });
   remove_leftovers();
   // Not renamed: scratch may be on another file system.
   fs::copy_file(scratch_.path(), settings_.samples, fs::copy_options::overwrite_existing);
@@ -427,6 +464,10 @@ std::unique_ptr<Coordinator> PreparedJob::make_coordinator(int num_ranks) {
   CoordinatorOptions options;
   options.num_ranks = num_ranks;
   if (time_limit_s_) options.time_limit = std::chrono::duration<double>(*time_limit_s_);
+  for (const OrderedJson& attempt : record_.attempts) {
+    // One that crashed has none.
+    options.seconds_per_cost = attempt.value("seconds_per_cost", options.seconds_per_cost);
+  }
   options.ahead = options_.text("text-encoder") == "release" ? kAheadOfRelease : kAhead;
   const size_t window = std::max(kMinWindow, kWindowPerRank * static_cast<size_t>(num_ranks));
   return std::make_unique<Coordinator>(WorkQueue(std::move(opened), units, window), std::move(shards),
@@ -447,12 +488,13 @@ std::optional<IndexResult> PreparedJob::write_index(const JobCounts& counts, con
   return index;
 }
 
-void PreparedJob::end_attempt(const std::string& ended_by, const JobCounts& counts,
+void PreparedJob::end_attempt(const std::string& ended_by, const JobCounts& counts, double seconds_per_cost,
                               const std::vector<std::string>& per_rank) {
   OrderedJson attempt = record_.attempts.back();
   attempt["ended"] = utc_now();
   attempt["ended_by"] = ended_by;
   attempt["made"] = counts.done - counts.done_before;
+  attempt["seconds_per_cost"] = seconds_per_cost;
   attempt["per_rank"] = OrderedJson::array();
   for (const std::string& rank : per_rank) attempt["per_rank"].push_back(OrderedJson::parse(rank));
   record_.set_attempt(attempt);

@@ -11,6 +11,7 @@
 #include "ditmesh/dataset/index.hpp"
 #include "ditmesh/dataset/job_record.hpp"
 #include "ditmesh/dataset/job_samples.hpp"
+#include "ditmesh/dataset/output_check.hpp"
 #include "ditmesh/dataset/output_lock.hpp"
 #include "ditmesh/dataset/part.hpp"
 #include "ditmesh/dataset/shard.hpp"
@@ -45,18 +46,22 @@ class PreparedJob {
   PreparedJob(const PreparedJob&) = delete;
   PreparedJob& operator=(const PreparedJob&) = delete;
 
-  /// Several lines for people: samples, sizes, shards, mesh, what is done already.
+  /// Reads what earlier attempts left in the output, and compares the free space with what is missing.
+  void look_at_output(const Log& log);
+
+  /// Several lines for people: samples, sizes, shards, mesh, what is done already. After look_at_output().
   std::string describe() const;
 
-  /// Takes the lock, reads what earlier attempts left, and compares: the first that touches the output.
+  /// Takes the lock, compares again, and looks: the first that touches the output.
   void open_output(const Log& log);
 
   /// What the other ranks must know.
   const GenerateSettings& settings() const { return settings_; }
 
   /// Now that the devices are known: refuses numbers that would differ from those of the attempts before,
-  /// and writes job.json.
-  void begin_attempt(const RankDevice& device, const MpiSession& mpi, const Log& log);
+  /// and writes job.json. `device_models`: of each rank.
+  void begin_attempt(const RankDevice& device, const std::vector<std::string>& device_models,
+                     const MpiSession& mpi, const Log& log);
 
   std::unique_ptr<Coordinator> make_coordinator(int num_ranks);
   /// Samples that this attempt has to make.
@@ -65,13 +70,15 @@ class PreparedJob {
   /// Nothing for a part.
   std::optional<IndexResult> write_index(const JobCounts& counts, const Log& log);
   /// `per_rank`: JSON of each rank, for job.json.
-  void end_attempt(const std::string& ended_by, const JobCounts& counts,
+  void end_attempt(const std::string& ended_by, const JobCounts& counts, double seconds_per_cost,
                    const std::vector<std::string>& per_rank);
 
  private:
   std::optional<JobRecord> read_record() const;
   void read_samples(const SamplingDefaults& defaults, const Log& log);
-  void compare_with_before();
+  void compare_with_before() const;
+  void compare_with_other_parts() const;
+  std::vector<PendingSamples> count_samples();
   void check_shard_names() const;
   bool is_ours(int64_t shard) const;
   void remove_leftovers() const;

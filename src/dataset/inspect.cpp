@@ -7,7 +7,9 @@
 #include <sstream>
 
 #include "ditmesh/base/text.hpp"
+#include "ditmesh/dataset/job_record.hpp"
 #include "ditmesh/dataset/journal.hpp"
+#include "ditmesh/dataset/unfinished.hpp"
 
 namespace ditmesh {
 
@@ -62,6 +64,20 @@ OrderedJson counts_json(const StatusCounts& counts) {
           {"missing", counts.missing}};
 }
 
+// A dataset is one without its job files, too: what is wrong with them is verify's to tell.
+void read_job_files(Summary& summary) {
+  try {
+    if (std::filesystem::exists(summary.folder / "job.json"))
+      summary.job = read_json_file(summary.folder / "job.json");
+    const auto records = read_job_records(summary.folder);
+    if (!records.empty()) summary.num_samples = records.front().num_samples;
+    if (summary.is_finished()) return;
+    for (const JobRecord& record : records) summary.go_on.push_back(command_to_go_on(record));
+  } catch (const ConfigError&) {
+    summary.num_samples.reset();
+  }
+}
+
 }  // namespace
 
 Summary inspect_dataset(const Dataset& dataset) {
@@ -87,16 +103,16 @@ Summary inspect_dataset(const Dataset& dataset) {
     }
   }
   summary.num_shards = static_cast<int64_t>(shards.size());
-  if (std::filesystem::exists(dataset.folder() / "job.json")) {
-    summary.job = read_json_file(dataset.folder() / "job.json");
-  }
+  read_job_files(summary);
   return summary;
 }
 
 OrderedJson to_json(const Summary& summary) {
   OrderedJson json;
   json["output"] = summary.folder.string();
-  json["finished"] = true;
+  json["finished"] = summary.is_finished();
+  json["num_samples"] = summary.num_samples ? OrderedJson(*summary.num_samples) : OrderedJson();
+  json["go_on"] = summary.go_on;
   json["samples"] = counts_json(summary.counts);
   json["content_hash"] = summary.content_hash;
   json["buckets"] = OrderedJson::array();
@@ -123,6 +139,11 @@ std::string to_text(const Summary& summary) {
   std::ostringstream out;
   out << "dataset: " << summary.folder.string() << "\n";
   out << "samples: " << summary.counts.total() << " (" << summary.counts << ")\n";
+  if (!summary.is_finished()) {
+    out << "unfinished: the job has " << summary.num_samples.value_or(summary.counts.total())
+        << " samples, the others are not made yet\n";
+    for (const std::string& command : summary.go_on) out << "go on with: " << command << "\n";
+  }
   for (const BucketSummary& bucket : summary.buckets) {
     out << "  " << bucket.name << ": " << bucket.counts << ", " << counted(bucket.num_shards, "shard")
         << "\n";

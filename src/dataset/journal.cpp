@@ -303,6 +303,22 @@ JournalReader::JournalReader(const std::filesystem::path& path) : path_(path) {
   }
 }
 
+int64_t count_journal_records(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::string magic(kMagic.size(), '\0');
+  if (!in.read(magic.data(), static_cast<std::streamsize>(magic.size())) || magic != kMagic) return 0;
+  in.seekg(0, std::ios::end);
+  const auto file_size = static_cast<uint64_t>(in.tellg());
+  uint64_t offset = kMagic.size();
+  for (int64_t count = 0;; ++count) {
+    uint64_t size = 0;
+    in.seekg(static_cast<std::streamoff>(offset));
+    if (!in.read(reinterpret_cast<char*>(&size), sizeof(size)) || size > kMaxPayloadBytes) return count;
+    offset += sizeof(size) + size + kChecksumBytes;
+    if (offset > file_size) return count;
+  }
+}
+
 JournalRecord JournalReader::read(const JournalEntry& entry) const {
   return JournalledSample{path_, entry}.read();
 }

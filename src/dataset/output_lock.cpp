@@ -6,9 +6,11 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <thread>
 #include <utility>
 
 #include "ditmesh/base/error.hpp"
@@ -21,6 +23,10 @@ namespace {
 
 constexpr std::string_view kExtension = ".lock";
 constexpr size_t kMaxOwnerBytes = 1024;
+// Locks are on ranges of bytes, also behind the end of the file: one range says who writes to the output, the
+// byte behind it who is alone with the job files.
+constexpr off_t kJobBytes = 1 << 20;
+constexpr std::chrono::seconds kPatience{60};
 
 class FileDescriptor {
  public:
@@ -41,11 +47,14 @@ class FileDescriptor {
 enum class Outcome { locked, taken, unsupported };
 
 // Of the open file, not of the process: closing another descriptor of the file does not free it.
-Outcome try_lock(int fd, short kind, const std::filesystem::path& path) {
-  struct flock whole_file {};
-  whole_file.l_type = kind;
-  whole_file.l_whence = SEEK_SET;
-  while (::fcntl(fd, F_OFD_SETLK, &whole_file) != 0) {
+Outcome try_lock(int fd, short kind, const std::filesystem::path& path, off_t begin = 0,
+                 off_t size = kJobBytes) {
+  struct flock range {};
+  range.l_type = kind;
+  range.l_whence = SEEK_SET;
+  range.l_start = begin;
+  range.l_len = size;
+  while (::fcntl(fd, F_OFD_SETLK, &range) != 0) {
     switch (errno) {
       case EINTR:
         continue;
@@ -66,10 +75,11 @@ Outcome try_lock(int fd, short kind, const std::filesystem::path& path) {
 }
 
 bool is_locked_by_another(int fd) {
-  struct flock whole_file {};
-  whole_file.l_type = F_WRLCK;
-  whole_file.l_whence = SEEK_SET;
-  return ::fcntl(fd, F_OFD_GETLK, &whole_file) == 0 && whole_file.l_type != F_UNLCK;
+  struct flock range {};
+  range.l_type = F_WRLCK;
+  range.l_whence = SEEK_SET;
+  range.l_len = kJobBytes;
+  return ::fcntl(fd, F_OFD_GETLK, &range) == 0 && range.l_type != F_UNLCK;
 }
 
 std::string owner_in(int fd) {
@@ -161,6 +171,27 @@ OutputLock::OutputLock(const std::filesystem::path& output, const Part& part, co
   write_owner(own.get(), path, log);
   owned_fd_ = own.release();
   shared_fd_ = all.release();
+}
+
+void OutputLock::alone(const std::function<void()>& body) const {
+  if (shared_fd_ < 0) return body();  // the whole dataset: nobody else is there
+  const auto end = std::chrono::steady_clock::now() + kPatience;
+  const std::filesystem::path name = cat("job", kExtension);
+  while (try_lock(shared_fd_, F_WRLCK, name, kJobBytes, 1) == Outcome::taken) {
+    if (std::chrono::steady_clock::now() > end) {
+      throw EnvironmentError(
+          cat("another part's job has kept the lock of the job files for ", kPatience.count(), " s"),
+          "look whether a job of this output hangs, and start this one again");
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  try {
+    body();
+  } catch (...) {
+    try_lock(shared_fd_, F_UNLCK, name, kJobBytes, 1);
+    throw;
+  }
+  try_lock(shared_fd_, F_UNLCK, name, kJobBytes, 1);
 }
 
 OutputLock::~OutputLock() {

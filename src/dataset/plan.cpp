@@ -39,9 +39,10 @@ void check_options(const PlanOptions& options, int64_t num_samples) {
   int64_t before = 0;
   for (const int64_t size : options.extended_at) {
     if (size < before || size > num_samples) {
-      throw ConfigError(cat("a job of ", num_samples, " samples cannot have been extended at ",
-                            join(options.extended_at, ", "), " samples"),
-                        "give the manifest and the options of the job, or choose another --output");
+      throw ConfigError(
+          cat("the manifest gives ", counted(num_samples, "sample"),
+              " now, but the dataset was extended (--extend) at ", join(options.extended_at, ", ")),
+          "give the whole manifest and the job's --images-per-prompt, or choose another --output");
     }
     before = size;
   }

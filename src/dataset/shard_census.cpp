@@ -5,6 +5,7 @@
 
 #include "ditmesh/base/text.hpp"
 #include "ditmesh/dataset/index.hpp"
+#include "ditmesh/dataset/journal.hpp"
 
 namespace ditmesh {
 
@@ -76,6 +77,15 @@ ShardCensus take_census(const std::filesystem::path& output, const std::vector<J
 
 ShardCensus take_census(const std::filesystem::path& output) {
   return take_census(output, read_job_records(output), shard_names(output));
+}
+
+void remove_temporary_files(const std::filesystem::path& output, const ShardCensus& census) {
+  const auto journals = list_journals(output);
+  for (const std::string& name : census.leftover) {
+    if (std::find(journals.begin(), journals.end(), output / name) != journals.end()) continue;
+    std::error_code ignored;  // verify tells what stays
+    std::filesystem::remove(output / name, ignored);
+  }
 }
 
 std::vector<std::string> absences(const ShardCensus& census) {

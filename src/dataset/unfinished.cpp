@@ -10,7 +10,6 @@
 #include "ditmesh/dataset/output_lock.hpp"
 #include "ditmesh/dataset/shard_census.hpp"
 #include "hdf5.hpp"
-#include "journal_count.hpp"
 #include "shard_file.hpp"
 
 namespace ditmesh {
@@ -102,12 +101,19 @@ Unfinished inspect_unfinished(const std::filesystem::path& folder) {
   for (const JobRecord& record : records) {
     unfinished.parts.push_back({record.part, record.attempts, command_to_go_on(record)});
   }
-  unfinished.missing_parts = census.missing_parts;
+  for (const Part& part : census.missing_parts) {
+    // As one that was begun, but for the number.
+    JobRecord record = records.front();
+    record.settings["part"] = {{"value", cat(part.index, '/', part.count)}, {"origin", "command line"}};
+    unfinished.missing_parts.push_back({part, OrderedJson::array(), command_to_go_on(record)});
+  }
   unfinished.running = lock_owners(folder);
   for (const std::string& name : shards) count_shard(name, unfinished);
   for (const std::filesystem::path& journal : list_journals(folder))
     count_journal(journal, shards, unfinished);
-  unfinished.only_index_is_missing = census.is_complete() && unfinished.damaged.empty();
+  // Journals of shards that are there may hold more than those: what --retry-failed made.
+  unfinished.only_index_is_missing =
+      census.is_complete() && unfinished.damaged.empty() && unfinished.num_journals == 0;
   return unfinished;
 }
 
@@ -135,7 +141,8 @@ OrderedJson to_json(const Unfinished& unfinished) {
                              {"go_on", part.go_on}});
   }
   json["missing_parts"] = OrderedJson::array();
-  for (const Part& part : unfinished.missing_parts) json["missing_parts"].push_back(part.index);
+  for (const UnfinishedPart& part : unfinished.missing_parts)
+    json["missing_parts"].push_back(part.part.index);
   json["only_index_is_missing"] = unfinished.only_index_is_missing;
   return json;
 }
@@ -160,14 +167,14 @@ std::string to_text(const Unfinished& unfinished) {
       out << fate_of(attempt, is_running && attempt == part.attempts.back()) << "\n";
     }
   }
-  if (!unfinished.missing_parts.empty())
-    out << "never begun: " << join(unfinished.missing_parts, ", ") << "\n";
+  for (const UnfinishedPart& part : unfinished.missing_parts) out << "never begun: " << part.part << "\n";
   if (!unfinished.running.empty()) return out.str();
   if (unfinished.only_index_is_missing) {
     out << "go on with: ditmesh index " << quoted(unfinished.folder.string()) << "\n";
     return out.str();
   }
   for (const UnfinishedPart& part : unfinished.parts) out << "go on with: " << part.go_on << "\n";
+  for (const UnfinishedPart& part : unfinished.missing_parts) out << "go on with: " << part.go_on << "\n";
   return out.str();
 }
 

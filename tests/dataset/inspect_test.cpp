@@ -1,5 +1,6 @@
 #include "ditmesh/dataset/inspect.hpp"
 
+#include "ditmesh/dataset/job_record.hpp"
 #include "helpers.hpp"
 
 namespace ditmesh {
@@ -46,7 +47,7 @@ TEST(Inspect, SumsUpADataset) {
   EXPECT_EQ(summary.device_seconds->max, 1.5);
 
   const OrderedJson json = to_json(summary);
-  EXPECT_EQ(json["finished"], true);
+  EXPECT_EQ(json["finished"], false) << "two are missing";
   EXPECT_EQ(json["samples"]["done"], 2);
   EXPECT_EQ(json["content_hash"], summary.content_hash);
   EXPECT_EQ(json["buckets"][1]["samples"]["failed"], 1);
@@ -57,6 +58,31 @@ TEST(Inspect, SumsUpADataset) {
       AllOf(HasSubstr("samples: 5 (2 done, 1 failed, 2 missing)"), HasSubstr("8x24: 0 done, 1 failed"),
             HasSubstr("device seconds per image: min 0.5, median 1, max 1.5"), HasSubstr("failed: 1 #0: NaN"),
             HasSubstr("journals: 1"), HasSubstr("  settings.dtype: bf16"), HasSubstr("  model: flux")));
+}
+
+TEST(Inspect, TellsAnIndexOfAJobThatGoesOn) {
+  const TemporaryFolder folder;
+  const Job job(manifest_from_prompts({"a", "b"}), testing::small_pictures(), {2, 1});
+  job.journal_all(folder.path(), 0);
+  job.write(folder.path(), 0);
+  remove_journals(folder.path(), "16x24-000000");
+  write_index(folder.path());
+  JobRecord record;
+  record.sampling = record.numerics = record.versions = OrderedJson::object();
+  record.settings = {{"extend", {{"value", "true"}, {"origin", "command line"}}}};
+  record.num_samples = 2;
+  record.write(folder.path());
+  EXPECT_EQ(to_json(inspect_dataset(Dataset(folder.path())))["finished"], true);
+
+  record.num_samples = 5;  // --extend, and then a crash
+  record.write(folder.path());
+  const Summary summary = inspect_dataset(Dataset(folder.path()));
+  EXPECT_FALSE(summary.is_finished());
+  EXPECT_THAT(to_text(summary), AllOf(HasSubstr("unfinished: the job has 5 samples"),
+                                      HasSubstr("go on with: ditmesh generate --extend=true\n")));
+
+  folder.write("job.json", "");
+  EXPECT_TRUE(inspect_dataset(Dataset(folder.path())).is_finished()) << "verify says what is wrong";
 }
 
 TEST(Inspect, DoesWithoutAJobFile) {

@@ -4,7 +4,11 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
+#include <chrono>
 #include <csignal>
+#include <stdexcept>
+#include <thread>
 #include <utility>
 
 #include "ditmesh/base/file.hpp"
@@ -121,6 +125,33 @@ TEST(OutputLock, KeepsPartsAndTheWholeApart) {
   const OutputLock part(folder.path(), {1, 3});
   EXPECT_THAT(lock_owners(folder.path()), ElementsAre(StartsWith("part 1/3: ")))
       << "the job that crashed is forgotten";
+}
+
+TEST(OutputLock, LetsOnePartAfterTheOtherBeAlone) {
+  const TemporaryFolder output;
+  std::atomic<int> inside{0};
+  std::atomic<int> num_runs{0};
+  std::vector<std::thread> jobs;
+  for (int i = 0; i < 4; ++i) {
+    jobs.emplace_back([&, i] {
+      const OutputLock lock(output.path(), {i, 4});
+      for (int round = 0; round < 5; ++round) {
+        lock.alone([&] {
+          EXPECT_EQ(++inside, 1);
+          std::this_thread::sleep_for(std::chrono::milliseconds(2));
+          --inside;
+          ++num_runs;
+        });
+      }
+      EXPECT_THROW(lock.alone([] { throw std::runtime_error("x"); }), std::runtime_error);
+    });
+  }
+  for (std::thread& job : jobs) job.join();
+  EXPECT_EQ(num_runs, 20);
+  EXPECT_THAT(lock_owners(output.path()), IsEmpty());
+  const OutputLock whole(output.path());
+  whole.alone([&] { ++num_runs; });
+  EXPECT_EQ(num_runs, 21);
 }
 
 TEST(OutputLock, NamesTheSlurmJob) {

@@ -270,9 +270,10 @@ TEST(ExtendedPlan, RefusesAHistoryThatCannotBe) {
   const auto error = [](const std::vector<int64_t>& extended_at) {
     return error_of<ConfigError>([&] { make_plan(samples_of("AAAA"), {0, 1, extended_at}); });
   };
-  EXPECT_THAT(error({5}), AllOf(HasSubstr("a job of 4 samples cannot have been extended at 5 samples"),
-                                HasSubstr("another --output")));
-  EXPECT_THAT(error({3, 2}), HasSubstr("extended at 3, 2 samples"));
+  EXPECT_THAT(error({5}),
+              AllOf(HasSubstr("gives 4 samples now, but the dataset was extended (--extend) at 5"),
+                    HasSubstr("another --output")));
+  EXPECT_THAT(error({3, 2}), HasSubstr("(--extend) at 3, 2"));
   EXPECT_EQ(error({2, 4}), "no error");
 }
 

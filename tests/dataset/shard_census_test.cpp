@@ -57,6 +57,18 @@ TEST(ShardCensus, NamesTheFirstOfMany) {
           "more"));
 }
 
+TEST(ShardCensus, RemovesTemporaryFilesButNoJournal) {
+  const TemporaryFolder folder;
+  const std::string journal = "journal/16x24-000000.replica-0.attempt-1";
+  for (const std::string& name : {std::string("dataset.h5.tmp"), std::string("shards/a.h5.attempt-1.tmp"),
+                                  std::string("journal/samples.attempt-1"), journal}) {
+    std::filesystem::create_directories((folder.path() / name).parent_path());
+    folder.write(name, "x");
+  }
+  remove_temporary_files(folder.path(), take_census(folder.path()));
+  EXPECT_THAT(take_census(folder.path()).leftover, ElementsAre(journal));
+}
+
 TEST(ShardCensus, ListsWhatWasLeftOver) {
   const TemporaryFolder folder;
   for (const char* name :

@@ -109,6 +109,8 @@ TEST_F(UnfinishedJob, SaysWhoIsAtIt) {
 TEST_F(UnfinishedJob, MayLackOnlyTheIndex) {
   for (int64_t shard = 1; shard < 4; ++shard) job_.write(folder_.path(), shard);
   record_.write(folder_.path());
+  EXPECT_THAT(text(), HasSubstr("go on with: ditmesh generate")) << "the journal may hold more";
+  remove_journals(folder_.path(), "16x24-000001");
   EXPECT_THAT(text(), HasSubstr(cat("go on with: ditmesh index ", folder_.path().string(), "\n")));
 }
 
@@ -143,10 +145,13 @@ TEST_F(UnfinishedJob, MayBeMadeInParts) {
   record_.part = {1, 3};
   record_.settings["part"] = {{"value", "1/3"}, {"origin", "command line"}};
   record_.write(folder_.path());
+  EXPECT_THAT(text(),
+              AllOf(HasSubstr("go on with: ditmesh generate --model flux"), HasSubstr(" --part 0/3\n"),
+                    HasSubstr(" --part 1/3\n"), HasSubstr(" --part 2/3\n")));
   const OutputLock lock(folder_.path(), {2, 3});
   EXPECT_THAT(text(), AllOf(HasSubstr("running: part 2/3: "), HasSubstr("part 1/3\nattempt 1: T1"),
                             HasSubstr("attempt 2: T3, ranks 4, crashed\n"),
-                            HasSubstr("never begun: part 0/3, part 2/3\n")));
+                            HasSubstr("never begun: part 0/3\nnever begun: part 2/3\n")));
   EXPECT_THAT(command_to_go_on(record_), HasSubstr(" --part 1/3"));
 }
 

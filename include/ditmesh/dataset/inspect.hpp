@@ -38,6 +38,13 @@ struct Summary {
   std::optional<DeviceSeconds> device_seconds;  // of the done samples
   std::vector<std::string> errors;              // of failed samples, at most 10: "id #copy: error"
   Json job;                                     // job.json; null if there is none
+  std::optional<int64_t> num_samples;           // that there will be, if a job file says
+  std::vector<std::string> go_on;               // the commands, if it is not finished
+
+  /// All samples of the job are in the index, and were made.
+  bool is_finished() const {
+    return counts.missing == 0 && num_samples.value_or(counts.total()) == counts.total();
+  }
 };
 
 Summary inspect_dataset(const Dataset& dataset);

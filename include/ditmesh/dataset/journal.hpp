@@ -99,6 +99,10 @@ class JournalReader {
   std::string damage_;
 };
 
+/// Whole records of a journal, counted by their lengths alone: no pixel is read, no checksum looked at. 0 if
+/// the file is none.
+int64_t count_journal_records(const std::filesystem::path& path);
+
 /// A record that is in a journal.
 struct JournalledSample {
   std::filesystem::path journal;

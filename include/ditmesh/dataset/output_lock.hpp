@@ -2,6 +2,7 @@
 // No two jobs write one dataset.
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,6 +32,10 @@ class OutputLock {
   ~OutputLock();
   OutputLock(OutputLock&& other) noexcept;
   OutputLock& operator=(OutputLock&&) = delete;
+
+  /// Runs `body` while no other part's job does the same: what it reads of the others' files stays true until
+  /// it has written its own. Throws EnvironmentError if it has to wait for too long.
+  void alone(const std::function<void()>& body) const;
 
   /// False on a file system without locks.
   bool is_held() const { return owned_fd_ >= 0; }

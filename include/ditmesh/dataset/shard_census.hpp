@@ -26,6 +26,10 @@ ShardCensus take_census(const std::filesystem::path& output, const std::vector<J
 /// Reads the job files and lists the shards. Throws ConfigError for a job file that cannot be used.
 ShardCensus take_census(const std::filesystem::path& output);
 
+/// Removes what no later attempt needs: temporary files, the samples of an attempt. Journals stay. For
+/// whoever holds the lock of the whole dataset.
+void remove_temporary_files(const std::filesystem::path& output, const ShardCensus& census);
+
 /// What `ditmesh index` says of an index that lacks something: one sentence each, the first names of a
 /// longer list; none if the census is complete or there are no job files.
 std::vector<std::string> absences(const ShardCensus& census);

@@ -28,8 +28,8 @@ struct Unfinished {
   int64_t num_journals = 0;
   std::vector<std::string> damaged;  // shards that cannot be read: "NAME: why"
   std::vector<UnfinishedPart> parts;
-  std::vector<Part> missing_parts;   // without a job file
-  std::vector<std::string> running;  // jobs that hold the lock, as they call themselves
+  std::vector<UnfinishedPart> missing_parts;  // without a job file
+  std::vector<std::string> running;           // jobs that hold the lock, as they call themselves
   bool only_index_is_missing = false;
 
   /// Samples that are neither in a shard nor in a journal; nothing if num_samples is not known.

@@ -51,6 +51,8 @@ class JobControl {
   StopReason stop_reason() const { return stop_reason_; }
   /// On rank 0.
   JobCounts counts() const;
+  /// On rank 0, after leave(): as the coordinator has it.
+  double seconds_per_cost() const { return coordinator_->seconds_per_cost(); }
 
   /// Waits until every sample is in a shard, or the job stops and nobody has a batch any more.
   void wait_for_end();
