@@ -201,8 +201,8 @@ class RankJob {
 
 // A switch left behind from a test would ruin a dataset.
 void tell_test_switches(const Log& log) {
-  for (const char* name :
-       {"DITMESH_TEST_FAIL", "DITMESH_TEST_INSTANT", "DITMESH_TEST_PAUSE", "DITMESH_TEST_SLEEP"}) {
+  for (const char* name : {"DITMESH_TEST_DEVICE_MODEL", "DITMESH_TEST_FAIL", "DITMESH_TEST_INSTANT",
+                           "DITMESH_TEST_PAUSE", "DITMESH_TEST_SLEEP"}) {
     if (std::getenv(name) != nullptr) log.warning(cat(name, " is set: this is a test, not a dataset"));
   }
 }

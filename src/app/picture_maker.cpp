@@ -12,6 +12,7 @@
 
 #include "ditmesh/base/error.hpp"
 #include "ditmesh/base/seconds.hpp"
+#include "ditmesh/base/test_pause.hpp"
 #include "ditmesh/base/text.hpp"
 #include "ditmesh/kernels/device.hpp"
 
@@ -92,6 +93,7 @@ std::vector<std::string> PictureMaker::prompts(const Sample& sample) {
 }
 
 void PictureMaker::on_tensor() {
+  test_pause("read-tensor");
   if (!on_step_("reading weights, tensor", ++num_tensors_, 0)) throw Stopped();
 }
 
@@ -108,7 +110,10 @@ bool PictureMaker::encode(const WorkOrder& order, const std::vector<Sample>& sam
     // Looked ahead only when a window is used up, not for every batch.
     if (!cache_.holds(groups.front())) {
       for (const int64_t next : order.ahead) groups.push_back(prompts(samples_.sample(next)));
-      const auto go_on = [this](int step, int steps) { return on_step_("encoding prompts", step, steps); };
+      const auto go_on = [this](int step, int steps) {
+        test_pause("encode");
+        return on_step_("encoding prompts", step, steps);
+      };
       try {
         if (!cache_.prepare(groups, go_on)) return false;
       } catch (const Stopped&) {

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <limits>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -21,15 +22,19 @@ namespace {
 // Longer than any step of a sane job; shorter than the patience of a queue.
 constexpr std::chrono::seconds kDeadline{1800};
 constexpr std::chrono::seconds kAbortPatience{10};
+// The launcher may take its time until the last of many ranks has begun.
+constexpr double kInitTimeout_s = 600;
+constexpr double kTimeout_s = Watchdog::kDefaultTimeout_s;
 
 // Calls back from a thread of its own if it lives for too long: for calls that know no timeout, where no
 // watchdog can run.
 class TimeGuard {
  public:
-  explicit TimeGuard(std::function<void()> too_long)
-      : thread_([this, too_long = std::move(too_long)] {
+  TimeGuard(double seconds, std::function<void()> too_long)
+      : thread_([this, seconds, too_long = std::move(too_long)] {
           std::unique_lock lock(mutex_);
-          if (!ended_.wait_for(lock, kGuard, [this] { return has_ended_; })) too_long();
+          if (!ended_.wait_for(lock, std::chrono::duration<double>(seconds), [this] { return has_ended_; }))
+            too_long();
         }) {}
   ~TimeGuard() {
     {
@@ -43,25 +48,27 @@ class TimeGuard {
   TimeGuard& operator=(const TimeGuard&) = delete;
 
  private:
-  static constexpr auto kGuard = std::chrono::duration<double>(Watchdog::kDefaultTimeout_s);
   std::mutex mutex_;
   std::condition_variable ended_;
   bool has_ended_ = false;
   std::thread thread_;
 };
 
-CommError too_long_error(std::string_view what) {
-  return CommError(cat(what, " has not ended within ", Watchdog::kDefaultTimeout_s,
-                       " s: a rank is stopped or its host is lost"),
+CommError too_long_error(std::string_view what, double seconds) {
+  return CommError(cat(what, " has not ended within ", seconds, " s: a rank is stopped or its host is lost"),
                    "look at the hosts of the job, and start the same command again");
 }
 
 }  // namespace
 
 MpiSession::MpiSession(int* argc, char*** argv, OnTrouble on_trouble) : on_trouble_(std::move(on_trouble)) {
+  std::optional<TimeGuard> init(std::in_place, kInitTimeout_s,
+                                [this] { on_trouble_(*this, too_long_error("MPI_Init", kInitTimeout_s)); });
   int provided = MPI_THREAD_SINGLE;
   check_mpi(MPI_Init_thread(argc, argv, MPI_THREAD_MULTIPLE, &provided));
-  const TimeGuard guard([this] { on_trouble_(*this, too_long_error("the set-up of MPI")); });
+  init.reset();
+  const TimeGuard guard(kTimeout_s,
+                        [this] { on_trouble_(*this, too_long_error("the set-up of MPI", kTimeout_s)); });
   check_mpi(MPI_Comm_rank(MPI_COMM_WORLD, &rank_));
   check_mpi(MPI_Comm_size(MPI_COMM_WORLD, &size_));
   check_mpi(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN));
@@ -95,7 +102,8 @@ MpiSession::MpiSession(int* argc, char*** argv, OnTrouble on_trouble) : on_troub
 MpiSession::~MpiSession() {
   activity_.set("leaving");
   if (watchdog_) watchdog_->leave();
-  const TimeGuard guard([this] { on_trouble_(*this, too_long_error("MPI_Finalize")); });
+  const TimeGuard guard(kTimeout_s,
+                        [this] { on_trouble_(*this, too_long_error("MPI_Finalize", kTimeout_s)); });
   watchdog_.reset();
   MPI_Finalize();
 }
@@ -146,9 +154,11 @@ void MpiSession::abort(int exit_code) const {
     std::this_thread::sleep_for(kAbortPatience);
     std::_Exit(exit_code);
   }).detach();
+  int initialized = 0;
   int finalized = 0;
+  MPI_Initialized(&initialized);
   MPI_Finalized(&finalized);
-  if (finalized == 0) MPI_Abort(MPI_COMM_WORLD, exit_code);
+  if (initialized != 0 && finalized == 0) MPI_Abort(MPI_COMM_WORLD, exit_code);
   std::_Exit(exit_code);
 }
 

@@ -14,6 +14,10 @@ constexpr std::chrono::milliseconds kRound{5};
 // This thread looks around far more often than that, unless it was not allowed to run.
 constexpr double kSlept_s = 1;
 
+// A rank tells what is new without waiting for its next heartbeat, but so that rank 0 hears no more than some
+// thousand ranks a second.
+double news_interval_s(int num_ranks) { return std::max(0.1, num_ranks / 4000.0); }
+
 // A rank sends its heartbeat, or this when it leaves. Rank 0 answers with the timeout, or with this.
 constexpr std::string_view kLeave = "leave";
 
@@ -67,7 +71,7 @@ bool Watchdog::receive_all(JobClock::time_point now) {
         leave_was_told_ = true;
       } else {
         const double timeout_s = parse_double(received->bytes).value_or(kDefaultTimeout_s);
-        if (timeout_s != timeout_s_.exchange(timeout_s)) next_beat_ = now;  // the old rhythm may be too slow
+        if (timeout_s != timeout_s_.exchange(timeout_s)) last_beat_ = {};  // the old rhythm may be too slow
       }
     } else if (received->bytes == kLeave) {
       attendance_->leave(received->rank);
@@ -88,7 +92,7 @@ void Watchdog::tell_timeout(JobClock::time_point now) {
   told_timeout_s_ = timeout_s_;
   for (int rank = 1; rank < num_ranks_; ++rank) channel_->send(rank, cat(told_timeout_s_));
   attendance_->forgive(now);
-  next_beat_ = now;
+  last_beat_ = {};
 }
 
 void Watchdog::send_beat(JobClock::time_point now) {
@@ -100,13 +104,18 @@ void Watchdog::send_beat(JobClock::time_point now) {
     }
   }
   // They go on until all have come: a rank can be lost here too.
-  if (leave_was_told_ || now < next_beat_) return;
-  next_beat_ = now + std::chrono::duration_cast<JobClock::duration>(
-                         std::chrono::duration<double>(std::min(1.0, timeout_s_ / 5)));
+  if (leave_was_told_) return;
+  const double since_s = seconds_between(last_beat_, now);
+  const Heartbeat heartbeat = activity_.now();
+  const bool has_changed = heartbeat.num_changes != last_change_;
+  if (since_s < std::min(1.0, timeout_s_ / 5) && !(has_changed && since_s >= news_interval_s(num_ranks_)))
+    return;
+  last_beat_ = now;
+  last_change_ = heartbeat.num_changes;
   if (attendance_) {
-    attendance_->heard(0, activity_.now(), now);
+    attendance_->heard(0, heartbeat, now);
   } else {
-    channel_->send(0, pack(activity_.now()));
+    channel_->send(0, pack(heartbeat));
   }
 }
 

@@ -21,7 +21,8 @@ succeeded "long, undisturbed"
 start() {
   local ranks=$1
   shift
-  mpirun --oversubscribe -n "$ranks" "$bin" "$@" >"$work/.out" 2>"$work/.err" </dev/null &
+  # Not timeout(1) around it: signals must reach mpirun itself.
+  mpirun --oversubscribe --timeout 180 -n "$ranks" "$bin" "$@" >"$work/.out" 2>"$work/.err" </dev/null &
   launcher=$!
 }
 # ended: waits for it, sets $code, $out and $err.
@@ -147,6 +148,55 @@ coordinator_hangs() {
   equal "a stopped coordinator: exit code" "$code" 4
   contains "a stopped coordinator: named" "$err" "rank 0 on $(hostname)" "timeout 2 s"
   kill -KILL "$process" 2>/dev/null || true
+}
+
+hangs_early() {
+  local start_s process writer
+  mkfifo manifest.txt
+  start 3 generate "${without_prompts[@]}" --prompts manifest.txt --output data --timeout 2
+  # Opened when rank 0 opens it: then it reads, and gets nothing.
+  sleep 30 >manifest.txt &
+  writer=$!
+  for _ in $(seq 600); do
+    if [[ -e /proc/$writer/exe && $(readlink "/proc/$writer/exe") == */sleep ]]; then break; fi
+    sleep 0.05
+  done
+  start_s=$SECONDS
+  process=$(pgrep -P "$launcher" -x ditmesh | tail -n 1)
+  kill -STOP "$process"
+  ended
+  kill "$writer" 2>/dev/null || true
+  equal "a rank stopped during the set-up: exit code" "$code" 4
+  contains "a rank stopped during the set-up: named" "$err" "process $process" "timeout 2 s" "waits for all ranks in collective"
+  check "a rank stopped during the set-up: within the timeout and a little" test $((SECONDS - start_s)) -le 12
+  kill -KILL "$process" 2>/dev/null || true
+}
+
+# stopped_in NAME PAUSES ARGUMENTS...
+stopped_in() {
+  local name=$1 pauses=$2 start_s
+  shift 2
+  DITMESH_TEST_PAUSE=$pauses start 2 generate "${quick[@]}" --output data "$@"
+  sleep 4
+  start_s=$SECONDS
+  pkill -TERM -P "$launcher"
+  ended
+  equal "SIGTERM while $name: exit code" "$code" 75
+  check "SIGTERM while $name: at once" test $((SECONDS - start_s)) -le 4
+  run generate "${quick[@]}" --output data "$@"
+  succeeded "SIGTERM while $name: goes on"
+  equal "SIGTERM while $name: content hash" "$(content_hash data)" "$(content_hash "$references/quick")"
+}
+stopped_in_weights() { stopped_in "reading weights" read-tensor=500; }
+stopped_in_prompts() { stopped_in "encoding prompts" encode=700 --text-encoder release; }
+
+mixed_devices() {
+  code=0
+  mpirun --oversubscribe -n 1 -x DITMESH_TEST_DEVICE_MODEL=slow "$bin" generate "${quick[@]}" --output data : \
+    -n 1 "$bin" generate "${quick[@]}" --output data >"$work/.out" 2>"$work/.err" </dev/null || code=$?
+  err=$(<"$work/.err")
+  equal "ranks on different devices: exit code" "$code" 2
+  contains "ranks on different devices: both are named, and the way out" "$err" "slow on" "--allow-different-numerics"
 }
 
 slow() { # TRANSPORT ARGUMENTS...
@@ -322,7 +372,7 @@ many_shards() {
   succeeded "400 shards: verify"
 }
 
-in_parallel usr2 term batch_of_several plain_term time_limit hangs suspended lost_journal coordinator_hangs slow_shared_memory slow_tcp failures \
+in_parallel usr2 term batch_of_several plain_term time_limit hangs suspended lost_journal coordinator_hangs hangs_early stopped_in_weights stopped_in_prompts mixed_devices slow_shared_memory slow_tcp failures \
   file_size_limit full_disk again two_jobs two_jobs_at_once other_numerics parts lost_shard many_shards
 
 finish

@@ -59,7 +59,8 @@ class Watchdog {
   std::unique_ptr<ControlChannel> channel_;
   std::optional<Attendance> attendance_;  // on rank 0
   double told_timeout_s_ = kDefaultTimeout_s;
-  JobClock::time_point next_beat_;
+  JobClock::time_point last_beat_;
+  uint64_t last_change_ = 0;  // that was told
   JobClock::time_point last_round_;
   JobClock::time_point heard_from_rank_0_;
   bool leave_was_told_ = false;
