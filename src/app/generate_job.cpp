@@ -83,7 +83,8 @@ class RankJob {
         device_(device),
         log_(log),
         samples_(settings.samples),
-        writer_(settings.output(), mpi.rank(), settings.attempt, samples_, writer_callbacks(), log),
+        writer_(settings.output(), mpi.rank(), settings.attempt, samples_, writer_callbacks(), log,
+                settings.image_format()),
         control_(std::make_unique<MpiControlChannel>(), mpi.activity(),
                  prepared != nullptr ? prepared->make_coordinator(mpi.size()) : nullptr, control_hooks()) {}
 

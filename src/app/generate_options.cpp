@@ -107,6 +107,9 @@ CommandSpec generate_spec() {
        {},
        1,
        1e9},
+      {"image-format", OptionKind::text, "raw|png|webp|jpeg:Q", "raw",
+       "how shards hold pictures: raw pixels, or each as a PNG, a lossless WebP, or a JPEG of quality Q "
+       "(1 to 100, 4:4:4: no colours are halved); verify, compare and export know them all"},
       {"save-latents", OptionKind::flag, "", "", "also store the latents (float32)"},
       {"part", OptionKind::text, "I/N", "",
        "only the shards whose number modulo N is I, from 0: for array jobs; ditmesh index joins the parts"},

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string>
 
+#include "ditmesh/dataset/image_format.hpp"
 #include "ditmesh/model/flux_description.hpp"
 #include "options.hpp"
 #include "picture_maker.hpp"
@@ -20,6 +21,7 @@ struct GenerateSettings {
   bool has_work = true;  // there are samples to make
 
   std::filesystem::path output() const { return options.text("output"); }
+  ImageFormat image_format() const { return ImageFormat::parse(options.text("image-format")); }
   PictureSettings pictures() const;
 
   std::string to_text() const;

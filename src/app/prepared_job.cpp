@@ -135,6 +135,7 @@ PreparedJob::PreparedJob(const Options& options, int num_ranks, JobClock::time_p
       throw ConfigError(cat("--", name, " must be valid UTF-8"), "rename it");
   }
   if (options.has("part")) part_ = Part::parse(options.text("part"));
+  image_format_ = ImageFormat::parse(options.text("image-format"));
   if (options.has("time-limit")) time_limit_s_ = parse_duration("time-limit", options.text("time-limit"));
   const fs::path output = options.text("output");
   check_output(output, part_);
@@ -163,6 +164,7 @@ PreparedJob::PreparedJob(const Options& options, int num_ranks, JobClock::time_p
                       {"seed", defaults.seed},
                       {"images_per_prompt", defaults.images_per_prompt},
                       {"max_sequence_length", max_sequence_length}};
+  record_.image_format = image_format_.to_string();
   record_.save_latents = options.flag("save-latents");
   record_.mesh = mesh_.to_string();
   compare_with_before();
@@ -214,6 +216,7 @@ void PreparedJob::read_samples(const SamplingDefaults& defaults, const Log& log)
   for (const UsedSize& size : samples_.sizes) {
     try {
       model_.check_size(size.height, size.width);
+      image_format_.check_size(size.height, size.width);
     } catch (const ConfigError& error) {
       throw ConfigError(cat("row ", size.row, " (id ", size.id, "): ", error.what()));
     }
@@ -252,6 +255,7 @@ std::string PreparedJob::describe() const {
                             static_cast<uint64_t>(bucket.width)),
                 " of pixels\n");
   }
+  if (!image_format_.is_raw()) text += cat("  stored as ", image_format_, "\n");
   text += cat("  ", counted(static_cast<int64_t>(plan.shards.size()), "shard"), ", batches of at most ",
               options_.integer("batch"), "\n  mesh ", mesh_.to_string(), ", ", human_bytes(model_bytes_),
               " of weight files\n");

@@ -8,6 +8,7 @@
 
 #include "ditmesh/base/log.hpp"
 #include "ditmesh/comm_mpi/mpi_session.hpp"
+#include "ditmesh/dataset/image_format.hpp"
 #include "ditmesh/dataset/index.hpp"
 #include "ditmesh/dataset/job_record.hpp"
 #include "ditmesh/dataset/job_samples.hpp"
@@ -88,6 +89,7 @@ class PreparedJob {
   Mesh mesh_;
   Part part_;
   std::optional<double> time_limit_s_;
+  ImageFormat image_format_;
   FluxDescription model_;
   uint64_t model_bytes_ = 0;
   GenerateSettings settings_;

@@ -174,6 +174,30 @@ Hdf5Handle utf8_type() {
   return type;
 }
 
+Hdf5Handle bytes_type() { return {H5Tvlen_create(H5T_STD_U8LE), H5Tclose, "make the type of bytes"}; }
+
+std::string read_bytes(hid_t dataset, hsize_t row) {
+  const Hdf5Handle type = bytes_type();
+  const Hdf5Handle from = select_rows(dataset, row, 1);
+  const Hdf5Handle to = simple_space({1});
+  hvl_t read{};
+  check_hdf5(H5Dread(dataset, type.get(), to.get(), from.get(), H5P_DEFAULT, &read),
+             cat("read the bytes of row ", row));
+  std::string bytes;
+  if (read.p != nullptr) bytes.assign(static_cast<const char*>(read.p), read.len);
+  H5free_memory(read.p);
+  return bytes;
+}
+
+void write_bytes(hid_t dataset, hsize_t row, const std::string& bytes) {
+  const Hdf5Handle type = bytes_type();
+  const Hdf5Handle to = select_rows(dataset, row, 1);
+  const Hdf5Handle from = simple_space({1});
+  const hvl_t written = {bytes.size(), const_cast<char*>(bytes.data())};
+  check_hdf5(H5Dwrite(dataset, type.get(), from.get(), to.get(), H5P_DEFAULT, &written),
+             cat("write the bytes of row ", row));
+}
+
 void write_attribute(hid_t object, const std::string& name, int64_t value) {
   write_scalar(object, name, H5T_STD_I64LE, H5T_NATIVE_INT64, &value);
 }

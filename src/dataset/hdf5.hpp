@@ -76,6 +76,11 @@ Hdf5Handle select_rows(hid_t dataset, hsize_t begin, hsize_t count);
 
 /// The type of UTF-8 text of any length.
 Hdf5Handle utf8_type();
+/// The type of any number of bytes: variable-length uint8.
+Hdf5Handle bytes_type();
+/// Row `row` of a dataset of bytes_type() with one dimension; empty where nothing was written.
+std::string read_bytes(hid_t dataset, hsize_t row);
+void write_bytes(hid_t dataset, hsize_t row, const std::string& bytes);
 
 void write_attribute(hid_t object, const std::string& name, int64_t value);
 void write_attribute(hid_t object, const std::string& name, const std::string& value);  // UTF-8, any length

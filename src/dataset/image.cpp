@@ -40,6 +40,13 @@ Image::Image(int32_t height_px, int32_t width_px, uint8_t grey) : height(height_
   pixels.assign(size_bytes(), grey);
 }
 
+void check_image_size(ImageSize found, std::optional<ImageSize> wanted, const std::string& name) {
+  if (!wanted || found == *wanted) return;
+  throw ConfigError(cat(name, " is a picture of ", found.height, "x", found.width, " where one of ",
+                        wanted->height, "x", wanted->width, " should be"),
+                    "write it again");
+}
+
 std::string pixel_sha256(const Image& image) { return sha256_hex(image.pixels.data(), image.pixels.size()); }
 
 Image shrink(const Image& image, int32_t height, int32_t width) {

@@ -54,6 +54,16 @@ std::vector<Origin> origins_of(const std::filesystem::path& output, const std::v
   return origins;
 }
 
+ImageFormat format_of(const std::filesystem::path& output, const std::vector<ScannedShard>& shards) {
+  for (const ScannedShard& shard : shards) {
+    if (shard.format == shards.front().format) continue;
+    throw ConfigError(cat(shard_path(output, shards.front().name), " holds pictures as ",
+                          shards.front().format, ", ", shard_path(output, shard.name), " as ", shard.format),
+                      "the shards are of different jobs, remove those of one");
+  }
+  return shards.empty() ? ImageFormat{} : shards.front().format;
+}
+
 // Buckets by first appearance, with their shards in the order of their rows. Takes the rows out of the
 // shards: once in memory is enough.
 std::vector<IndexedBucket> indexed_buckets(std::vector<ScannedShard>& shards,
@@ -183,9 +193,11 @@ IndexResult write_index_of(const std::filesystem::path& output, std::vector<Scan
   std::sort(shards.begin(), shards.end(),
             [](const ScannedShard& a, const ScannedShard& b) { return a.name < b.name; });
   const std::vector<Origin> origins = origins_of(output, shards);
+  const ImageFormat format = format_of(output, shards);
 
   Hdf5Handle file = create_hdf5_file(temporary);
   write_attribute(file.get(), "format_version", int64_t{kFormatVersion});
+  write_attribute(file.get(), kImageFormat, format.to_string());
   IndexResult result;
   result.num_shards = static_cast<int64_t>(shards.size());
   std::vector<uint32_t> done;
@@ -208,7 +220,7 @@ IndexResult write_index_of(const std::filesystem::path& output, std::vector<Scan
   write_attribute(file.get(), "content_hash", result.content_hash);
   write_links(file.get(), shards);
   for (const IndexedBucket& bucket : indexed_buckets(shards, origins)) {
-    write_bucket(file.get(), output, bucket, options.max_virtual_shards);
+    write_bucket(file.get(), output, bucket, format, options.max_virtual_shards);
   }
   write_preview(file.get(), output, shards, origins, done, options.preview_pictures);
   file.close(cat("close ", temporary));

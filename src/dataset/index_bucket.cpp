@@ -19,6 +19,7 @@ struct Pattern {
   std::vector<hsize_t> shape;  // [0] is the shard's
   std::string axes;
   std::string units;
+  std::string media_type;  // of encoded pictures
 };
 
 std::optional<Pattern> find_pattern(const std::filesystem::path& output, const IndexedBucket& bucket,
@@ -28,8 +29,10 @@ std::optional<Pattern> find_pattern(const std::filesystem::path& output, const I
     const Hdf5Handle group = open_group(file.get(), bucket.name);
     if (!has_link(group.get(), name)) continue;
     const Hdf5Handle dataset = open_dataset(group.get(), name);
-    return Pattern{Hdf5Handle(H5Dget_type(dataset.get()), H5Tclose, "read a type"), shape_of(dataset.get()),
-                   read_text_attribute(dataset.get(), "axes"), read_text_attribute(dataset.get(), "units")};
+    return Pattern{
+        Hdf5Handle(H5Dget_type(dataset.get()), H5Tclose, "read a type"), shape_of(dataset.get()),
+        read_text_attribute(dataset.get(), "axes"), read_text_attribute(dataset.get(), "units"),
+        has_attribute(dataset.get(), "media_type") ? read_text_attribute(dataset.get(), "media_type") : ""};
   }
   return std::nullopt;
 }
@@ -60,6 +63,7 @@ void write_virtual(hid_t group, const IndexedBucket& bucket, const std::string& 
                                       creation.get(), H5P_DEFAULT),
                            H5Dclose, doing);
   describe(dataset.get(), pattern.axes, pattern.units);
+  if (!pattern.media_type.empty()) write_attribute(dataset.get(), "media_type", pattern.media_type);
 }
 
 }  // namespace
@@ -74,20 +78,22 @@ void write_links(hid_t file, const std::vector<ScannedShard>& shards) {
 }
 
 void write_bucket(hid_t file, const std::filesystem::path& output, const IndexedBucket& bucket,
-                  int64_t max_virtual_shards) {
+                  const ImageFormat& format, int64_t max_virtual_shards) {
   const Hdf5Handle group = create_group(file, bucket.name);
   const auto sides = split(bucket.name, 'x');
   write_attribute(group.get(), "height", parse_int(sides.front()).value_or(0));
   write_attribute(group.get(), "width", parse_int(sides.back()).value_or(0));
   const auto num_shards = static_cast<int64_t>(bucket.shards.size());
   write_attribute(group.get(), "num_shards", num_shards);
-  write_attribute(group.get(), "pixels_are_in",
-                  cat("/by_shard/SHARD/", bucket.name, "/images[INDEX], with SHARD and INDEX of a sample in ",
-                      "/samples/shard and /samples/index_in_shard"));
+  const std::string pictures = format.is_raw() ? "images" : "encoded";
+  write_attribute(
+      group.get(), "pixels_are_in",
+      cat("/by_shard/SHARD/", bucket.name, "/", pictures, "[INDEX], with SHARD and INDEX of a sample in ",
+          "/samples/shard and /samples/index_in_shard"));
   Column::of_ints(bucket.rows).write(group.get(), "row", column_units("row"));
   const bool is_whole = std::find(bucket.rows.begin(), bucket.rows.end(), -1) == bucket.rows.end();
   if (num_shards > max_virtual_shards || !is_whole) return;
-  for (const std::string name : {"images", "latents"}) {
+  for (const std::string& name : {pictures, std::string("latents")}) {
     if (auto pattern = find_pattern(output, bucket, name)) {
       write_virtual(group.get(), bucket, name, std::move(*pattern));
     }

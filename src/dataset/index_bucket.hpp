@@ -28,12 +28,12 @@ struct IndexedBucket {
 /// /by_shard/NAME → shards/NAME.h5, relative to the index.
 void write_links(hid_t file, const std::vector<ScannedShard>& shards);
 
-/// /HEIGHTxWIDTH with `row`, and virtual `images` (and `latents`, if the shards
-/// have some) over at most `max_virtual_shards` shards. Above that, and where a
+/// /HEIGHTxWIDTH with `row`, and virtual `images` or `encoded`, by the format
+/// (and `latents`, if the shards have some) over at most `max_virtual_shards` shards. Above that, and where a
 /// shard is not there (it would read as black pixels), an attribute says where
 /// to look.
 void write_bucket(hid_t file, const std::filesystem::path& output, const IndexedBucket& bucket,
-                  int64_t max_virtual_shards);
+                  const ImageFormat& format, int64_t max_virtual_shards);
 
 /// A picture with the attributes by which viewers know it as one. Source: HDF5
 /// Image and Palette Specification 1.2.

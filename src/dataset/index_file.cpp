@@ -35,7 +35,7 @@ IndexFile open_index(const std::filesystem::path& path) {
                       "give the folder that ditmesh generate wrote to");
   }
   check_format_version(file.get(), index);
-  check_columns(open_group(file.get(), "samples").get(), index);
+  check_columns(open_group(file.get(), "samples").get(), read_image_format(file.get(), index), index);
   return {index.parent_path(), std::move(file)};
 }
 

@@ -85,6 +85,7 @@ Summary inspect_dataset(const Dataset& dataset) {
   summary.folder = dataset.folder();
   summary.counts = dataset.counts();
   summary.content_hash = dataset.content_hash();
+  summary.image_format = dataset.image_format();
   summary.further_columns = dataset.further_columns();
   summary.device_seconds = device_seconds_of(dataset);
   summary.num_journals = static_cast<int64_t>(list_journals(dataset.folder()).size());
@@ -115,6 +116,7 @@ OrderedJson to_json(const Summary& summary) {
   json["go_on"] = summary.go_on;
   json["samples"] = counts_json(summary.counts);
   json["content_hash"] = summary.content_hash;
+  json["image_format"] = summary.image_format.to_string();
   json["buckets"] = OrderedJson::array();
   for (const BucketSummary& bucket : summary.buckets) {
     json["buckets"].push_back(
@@ -148,7 +150,8 @@ std::string to_text(const Summary& summary) {
     out << "  " << bucket.name << ": " << bucket.counts << ", " << counted(bucket.num_shards, "shard")
         << "\n";
   }
-  out << "files: " << counted(summary.num_shards, "shard") << ", " << human_bytes(summary.size_bytes) << "\n";
+  out << "files: " << counted(summary.num_shards, "shard") << ", " << human_bytes(summary.size_bytes)
+      << ", pictures as " << summary.image_format << "\n";
   if (summary.num_journals > 0) {
     out << "journals: " << summary.num_journals << " (a job is running, or was stopped: start it again)\n";
   }

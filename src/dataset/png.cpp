@@ -4,6 +4,7 @@
 
 #include <csetjmp>
 #include <cstring>
+#include <memory>
 
 #include "ditmesh/base/error.hpp"
 #include "ditmesh/base/file.hpp"
@@ -84,18 +85,19 @@ void write_png(const std::filesystem::path& path, const Image& image, const std:
   write_file_atomically(path, encode_png(image, texts));
 }
 
-Image decode_png(const std::string& bytes, const std::string& name) {
+Image decode_png(const std::string& bytes, const std::string& name, std::optional<ImageSize> size) {
   png_image png{};
   png.version = PNG_IMAGE_VERSION;
+  const std::unique_ptr<png_image, decltype(&png_image_free)> owner(&png, png_image_free);
   const auto check = [&](int ok) {
     if (ok != 0) return;
-    const std::string reason = png.message;
-    png_image_free(&png);
-    throw ConfigError(cat(name, " is not a readable PNG: ", reason), "write it again");
+    throw ConfigError(cat(name, " is not a readable PNG: ", png.message), "write it again");
   };
   check(png_image_begin_read_from_memory(&png, bytes.data(), bytes.size()));
   png.format = PNG_FORMAT_RGB;
-  Image image(static_cast<int32_t>(png.height), static_cast<int32_t>(png.width));
+  const ImageSize found = {static_cast<int32_t>(png.height), static_cast<int32_t>(png.width)};
+  check_image_size(found, size, name);
+  Image image(found.height, found.width);
   const png_color white = {255, 255, 255};
   check(png_image_finish_read(&png, &white, image.pixels.data(), 0, nullptr));
   return image;

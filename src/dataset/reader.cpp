@@ -20,6 +20,7 @@ Dataset::Dataset(const std::filesystem::path& path) {
   const IndexFile index = open_index(path);
   folder_ = index.folder;
   content_hash_ = read_text_attribute(index.file.get(), "content_hash");
+  image_format_ = read_image_format(index.file.get(), folder_ / "dataset.h5");
   SampleTable table = read_samples(index.file.get());
   rows_ = std::move(table.rows);
   further_columns_ = std::move(table.further_columns);

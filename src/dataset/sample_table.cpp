@@ -27,7 +27,8 @@ constexpr std::pair<std::string_view, std::string_view> kColumnUnits[] = {
     {"true_cfg", "1"},
     {"status", "missing 0, done 1, failed 2"},
     {"error", kText},
-    {"sha256", "hexadecimal SHA-256 of the pixels"},
+    {"sha256", "hexadecimal SHA-256 of the pixels as they were made"},
+    {"encoded_sha256", "hexadecimal SHA-256 of the bytes in encoded"},
     {"device_seconds", "s"},
     {"attempt", "attempt of job.json that made the sample, from 1"},
     {"bucket", "name of the group with the pixels, HEIGHTxWIDTH in px"},
@@ -107,7 +108,7 @@ std::string column_units(const std::string& name) {
 }
 
 void write_samples(hid_t file, const std::vector<DatasetRow>& rows,
-                   const std::vector<std::string>& further_columns) {
+                   const std::vector<std::string>& further_columns, const ImageFormat& format) {
   const Hdf5Handle group = create_group(file, "samples");
   const TableWriter table(group.get(), rows);
   table.texts("id", [](const DatasetRow& r) { return r.sample.id; });
@@ -126,6 +127,9 @@ void write_samples(hid_t file, const std::vector<DatasetRow>& rows,
   table.statuses("status", [](const DatasetRow& r) { return r.status; });
   table.texts("error", [](const DatasetRow& r) { return r.error; });
   table.short_texts("sha256", kSha256Digits, [](const DatasetRow& r) { return r.sha256; });
+  if (!format.is_raw()) {
+    table.short_texts("encoded_sha256", kSha256Digits, [](const DatasetRow& r) { return r.encoded_sha256; });
+  }
   table.floats("device_seconds", [](const DatasetRow& r) { return r.device_seconds; });
   table.int32s("attempt", [](const DatasetRow& r) { return r.attempt; });
   table.short_texts("bucket", kNameBytes, [](const DatasetRow& r) { return r.bucket; });
@@ -175,6 +179,9 @@ SampleTable read_samples(hid_t file) {
        [](DatasetRow& r, SampleStatus v) { r.status = v; });
   texts("error", [](DatasetRow& r, const std::string& v) { r.error = v; });
   texts("sha256", [](DatasetRow& r, const std::string& v) { r.sha256 = v; });
+  if (has_link(group.get(), "encoded_sha256")) {
+    texts("encoded_sha256", [](DatasetRow& r, const std::string& v) { r.encoded_sha256 = v; });
+  }
   floats("device_seconds", [](DatasetRow& r, float v) { r.device_seconds = v; });
   ints("attempt", [](DatasetRow& r, int64_t v) { r.attempt = static_cast<int32_t>(v); });
   texts("bucket", [](DatasetRow& r, const std::string& v) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "ditmesh/dataset/image_format.hpp"
 #include "ditmesh/dataset/reader.hpp"
 #include "hdf5.hpp"
 
@@ -16,9 +17,10 @@ bool is_sample_column(const std::string& name);
 /// The units of a column of /samples, for its attribute.
 std::string column_units(const std::string& name);
 
-/// Writes /samples: one row per sample, and the manifest's further columns.
+/// Writes /samples: one row per sample, and the manifest's further columns; encoded_sha256 unless `format` is
+/// raw.
 void write_samples(hid_t file, const std::vector<DatasetRow>& rows,
-                   const std::vector<std::string>& further_columns);
+                   const std::vector<std::string>& further_columns, const ImageFormat& format);
 
 struct SampleTable {
   std::vector<DatasetRow> rows;

@@ -2,11 +2,9 @@
 
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <limits>
 #include <optional>
 #include <ostream>
 #include <set>
@@ -14,8 +12,10 @@
 
 #include "ditmesh/base/error.hpp"
 #include "ditmesh/base/file.hpp"
+#include "ditmesh/base/hash.hpp"
 #include "ditmesh/base/test_pause.hpp"
 #include "ditmesh/base/text.hpp"
+#include "bucket_writer.hpp"
 #include "column.hpp"
 #include "ditmesh/dataset/journal.hpp"
 #include "hdf5.hpp"
@@ -52,13 +52,38 @@ Hdf5Handle open_shard_file(const std::filesystem::path& path) {
   return file;
 }
 
+// What is known of a position: from a journal its pixels, from a shard file what stands there.
+struct KnownSample {
+  SampleStatus status = SampleStatus::missing;
+  std::string error;
+  float device_seconds = 0;
+  int32_t attempt = 0;
+  Image image;             // unless it is encoded
+  bool is_copied = false;  // of a shard file, with its hashes
+  std::string encoded;
+  std::string sha256;
+  std::string encoded_sha256;
+  std::optional<Latents> latents;
+};
+
+KnownSample known_of(JournalRecord record) {
+  KnownSample known;
+  known.status = record.status;
+  known.error = std::move(record.error);
+  known.device_seconds = record.device_seconds;
+  known.attempt = record.attempt;
+  known.image = std::move(record.image);
+  known.latents = std::move(record.latents);
+  return known;
+}
+
 // Gives what is known of each position: the journals first, then the shard
 // file that stands already (from a run before --retry-failed, or a crash
 // between the rename and the removal of the journals).
 class RecordSource {
  public:
   RecordSource(const std::filesystem::path& output, const ShardContent& content, const std::string& bucket,
-               const Log& log)
+               const ImageFormat& format, const Log& log)
       : path_(shard_path(output, content.name)),
         journalled_(
             journalled_samples(output, content.name, static_cast<int64_t>(content.samples.size()), log)) {
@@ -69,10 +94,15 @@ class RecordSource {
       old_rows_ = read_samples(old_file_->file()).rows;
     });
     check_num_samples(path_, content.samples.size(), old_rows_.size());
+    if (old_file_->image_format() != format) {
+      throw ConfigError(
+          cat(path_, " holds pictures as ", old_file_->image_format(), ", this job writes ", format),
+          "give --image-format as before, or choose another --output");
+    }
   }
 
   /// Nothing for a sample that is missing.
-  std::optional<JournalRecord> read(const Sample& sample, int64_t position) const {
+  std::optional<KnownSample> read(const Sample& sample, int64_t position) const {
     const auto& journalled = journalled_[static_cast<size_t>(position)];
     const DatasetRow* old = old_rows_.empty() ? nullptr : &old_rows_[static_cast<size_t>(position)];
     if (journalled)
@@ -81,20 +111,27 @@ class RecordSource {
       check_same_sample(sample, old->sample.row, old->sample.copy, "the shard file that is there");
     const bool is_old_better = old != nullptr && old->status == SampleStatus::done &&
                                !(journalled && journalled->entry.status == SampleStatus::done);
-    if (journalled && !is_old_better) return journalled->read();
+    if (journalled && !is_old_better) return known_of(journalled->read());
     if (old == nullptr || old->status == SampleStatus::missing) return std::nullopt;
-    JournalRecord record;
-    record.status = old->status;
-    record.error = old->error;
-    record.device_seconds = old->device_seconds;
-    record.attempt = old->attempt;
+    KnownSample known;
+    known.status = old->status;
+    known.error = old->error;
+    known.device_seconds = old->device_seconds;
+    known.attempt = old->attempt;
     if (old->status == SampleStatus::done) {
+      known.is_copied = true;
+      known.sha256 = old->sha256;
+      known.encoded_sha256 = old->encoded_sha256;
       read_shard_file(path_, [&] {
-        record.image = old_file_->read_image(position);
-        if (old_file_->has_latents()) record.latents = old_file_->read_latents(position);
+        if (old_file_->image_format().is_raw()) {
+          known.image = old_file_->read_image(position);
+        } else {
+          known.encoded = old_file_->read_encoded(position);
+        }
+        if (old_file_->has_latents()) known.latents = old_file_->read_latents(position);
       });
     }
-    return record;
+    return known;
   }
 
  private:
@@ -112,87 +149,6 @@ class RecordSource {
   std::vector<DatasetRow> old_rows_;
 };
 
-// The datasets of a bucket group, made as the first picture and latents come.
-class BucketWriter {
- public:
-  BucketWriter(hid_t file, Bucket bucket, size_t size)
-      : size_(size), bucket_(std::move(bucket)), group_(create_group(file, bucket_.name())) {
-    write_attribute(group_.get(), "height", int64_t{bucket_.height});
-    write_attribute(group_.get(), "width", int64_t{bucket_.width});
-    const auto height = static_cast<hsize_t>(bucket_.height);
-    const auto width = static_cast<hsize_t>(bucket_.width);
-    images_.emplace(create("images", H5T_STD_U8LE, {size_, height, width, 3}, nullptr));
-    describe(images_->get(), "sample, height, width, channel (red, green, blue)", "sRGB, 0 to 255");
-  }
-
-  void write(int64_t position, const JournalRecord& record) {
-    const Image& image = record.image;
-    if (image.height != bucket_.height || image.width != bucket_.width) {
-      throw EnvironmentError(
-          cat("a picture of the bucket ", bucket_.name(), " has ", image.height, "x", image.width, " pixels"),
-          "its journal belongs to another job: choose another --output");
-    }
-    write_row(images_->get(), position, H5T_NATIVE_UINT8, image.pixels.data());
-    if (!record.latents) return;
-    const Latents& latents = *record.latents;
-    const std::array<int32_t, 3> shape = {latents.channels, latents.height, latents.width};
-    if (!latents_) {
-      latents_shape_ = shape;
-      const float nan = std::numeric_limits<float>::quiet_NaN();
-      latents_.emplace(create("latents", H5T_IEEE_F32LE,
-                              {size_, static_cast<hsize_t>(shape[0]), static_cast<hsize_t>(shape[1]),
-                               static_cast<hsize_t>(shape[2])},
-                              &nan));
-      describe(latents_->get(), "sample, channel, height, width",
-               "latents of the model, NaN where there are none");
-    }
-    if (shape != latents_shape_) {
-      throw EnvironmentError(
-          cat("latents of ", join(shape, "x"), " stand beside others of ", join(latents_shape_, "x")),
-          "the journal belongs to another job: choose another --output");
-    }
-    write_row(latents_->get(), position, H5T_NATIVE_FLOAT, latents.values.data());
-  }
-
-  void write_rows(const std::vector<DatasetRow>& rows) {
-    std::vector<int64_t> numbers;
-    for (const DatasetRow& row : rows) numbers.push_back(row.sample.row);
-    Column::of_ints(numbers).write(group_.get(), "row", column_units("row"));
-  }
-
- private:
-  // One row a chunk: whoever wants one picture reads and unpacks one.
-  Hdf5Handle create(const std::string& name, hid_t type, std::vector<hsize_t> shape,
-                    const float* fill) const {
-    const std::string doing = cat("create ", name);
-    const Hdf5Handle space = simple_space(shape);
-    const Hdf5Handle creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose, doing);
-    shape[0] = 1;
-    check_hdf5(H5Pset_chunk(creation.get(), static_cast<int>(shape.size()), shape.data()), doing);
-    check_hdf5(H5Pset_deflate(creation.get(), 1), doing);
-    if (fill != nullptr) check_hdf5(H5Pset_fill_value(creation.get(), H5T_NATIVE_FLOAT, fill), doing);
-    return {
-        H5Dcreate2(group_.get(), name.c_str(), type, space.get(), H5P_DEFAULT, creation.get(), H5P_DEFAULT),
-        H5Dclose, doing};
-  }
-
-  static void write_row(hid_t dataset, int64_t position, hid_t type, const void* values) {
-    const Hdf5Handle to = select_rows(dataset, static_cast<hsize_t>(position), 1);
-    auto shape = shape_of(dataset);
-    shape[0] = 1;
-    const Hdf5Handle from = simple_space(shape);
-    check_hdf5(H5Dwrite(dataset, type, from.get(), to.get(), H5P_DEFAULT, values),
-               cat("write sample ", position));
-  }
-
-  hsize_t size_;
-  Bucket bucket_;  // without its samples
-  Hdf5Handle group_;
-  std::optional<Hdf5Handle> images_;
-  std::optional<Hdf5Handle> latents_;
-  std::array<int32_t, 3> latents_shape_{};
-};
-
 DatasetRow row_without_result(Sample sample, const Bucket& bucket, const ShardContent& content,
                               int64_t position) {
   if (sample.height != bucket.height || sample.width != bucket.width) {
@@ -206,6 +162,33 @@ DatasetRow row_without_result(Sample sample, const Bucket& bucket, const ShardCo
   row.shard = content.name;
   row.index_in_shard = position;
   return row;
+}
+
+// Writes the picture, and what is known of it into its row.
+void write_known(BucketWriter& writer, int64_t position, KnownSample& known, const ImageFormat& format,
+                 DatasetRow& row) {
+  row.status = known.status;
+  row.error = known.error;
+  row.device_seconds = known.device_seconds;
+  row.attempt = known.attempt;
+  if (known.status != SampleStatus::done) return;
+  // The hashes of what is copied are copied too: made anew they would hide damage.
+  if (!known.is_copied) {
+    writer.check_size(known.image);
+    known.sha256 = pixel_sha256(known.image);
+    if (!format.is_raw()) {
+      known.encoded = format.encode(known.image);
+      known.encoded_sha256 = sha256_hex(known.encoded);
+    }
+  }
+  row.sha256 = known.sha256;
+  row.encoded_sha256 = known.encoded_sha256;
+  if (format.is_raw()) {
+    writer.write_image(position, known.image);
+  } else {
+    writer.write_encoded(position, known.encoded);
+  }
+  if (known.latents) writer.write_latents(position, *known.latents);
 }
 
 // A file that goes away unless it gets its final name.
@@ -271,7 +254,7 @@ StatusCounts write_shard(const std::filesystem::path& output, const ShardContent
   if (content.samples.empty()) throw InternalError(cat("the shard ", content.name, " has no samples"));
   const Sample first = samples.sample(content.samples.front());
   const Bucket bucket{first.height, first.width, {}};
-  const RecordSource source(output, content, bucket.name(), log);
+  const RecordSource source(output, content, bucket.name(), options.format, log);
   const std::filesystem::path path = shard_path(output, content.name);
   const std::string suffix = options.temporary_suffix.empty() ? "" : cat(".", options.temporary_suffix);
   create_folders(path.parent_path());
@@ -281,8 +264,9 @@ StatusCounts write_shard(const std::filesystem::path& output, const ShardContent
   TemporaryFile temporary(cat(path.string(), suffix, ".tmp"));  // before the file: it goes after it is closed
   Hdf5Handle file = create_hdf5_file(temporary.path());
   write_attribute(file.get(), "format_version", int64_t{kFormatVersion});
+  write_attribute(file.get(), kImageFormat, options.format.to_string());
   {
-    BucketWriter writer(file.get(), bucket, content.samples.size());
+    BucketWriter writer(file.get(), bucket, content.samples.size(), options.format);
     for (const int64_t index : content.samples) {
       const auto position = static_cast<int64_t>(rows.size());
       if (options.cancelled && options.cancelled()) {
@@ -291,23 +275,15 @@ StatusCounts write_shard(const std::filesystem::path& output, const ShardContent
                                "start the job again: they are still in the journal");
       }
       DatasetRow row = row_without_result(samples.sample(index), bucket, content, position);
-      if (const auto record = source.read(row.sample, position)) {
-        row.status = record->status;
-        row.error = record->error;
-        row.device_seconds = record->device_seconds;
-        row.attempt = record->attempt;
-        if (record->status == SampleStatus::done) {
-          row.sha256 = pixel_sha256(record->image);
-          writer.write(position, *record);
-        }
-      }
+      if (auto known = source.read(row.sample, position))
+        write_known(writer, position, *known, options.format, row);
       counts.add(row.status);
       rows.push_back(std::move(row));
       test_pause("shard-write");
     }
     writer.write_rows(rows);
   }
-  write_samples(file.get(), rows, samples.further_columns());
+  write_samples(file.get(), rows, samples.further_columns(), options.format);
   file.close(cat("close ", temporary.path()));
   temporary.rename_to(path);
   test_pause("shard-rename");

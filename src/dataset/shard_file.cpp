@@ -25,10 +25,22 @@ void check_format_version(hid_t file, const std::filesystem::path& path) {
   }
 }
 
-void check_columns(hid_t samples, const std::filesystem::path& path) {
-  for (const char* name : {"id", "prompt", "row", "copy", "seed", "status", "sha256", "bucket",
-                           "index_in_bucket", "shard", "index_in_shard"}) {
-    if (has_link(samples, name)) continue;
+ImageFormat read_image_format(hid_t file, const std::filesystem::path& path) {
+  if (!has_attribute(file, kImageFormat)) return {};
+  const std::string text = read_text_attribute(file, kImageFormat);
+  try {
+    return ImageFormat::parse(text);
+  } catch (const ConfigError&) {
+    throw EnvironmentError(
+        cat(path, " has pictures of the format '", text, "', which this ditmesh does not know"),
+        "use the version of ditmesh that wrote it");
+  }
+}
+
+void check_columns(hid_t samples, const ImageFormat& format, const std::filesystem::path& path) {
+  for (const char* name : {"id", "prompt", "row", "copy", "seed", "status", "sha256", "encoded_sha256",
+                           "bucket", "index_in_bucket", "shard", "index_in_shard"}) {
+    if (has_link(samples, name) || (format.is_raw() && name == std::string_view("encoded_sha256"))) continue;
     throw EnvironmentError(cat(path, " has no column ", name, " in /samples"),
                            "copy it again, or remove it and make its samples again");
   }
@@ -40,7 +52,7 @@ namespace {
 std::string bucket_of(hid_t file, const std::filesystem::path& path) {
   check_format_version(file, path);
   const Hdf5Handle samples = open_group(file, "samples");
-  check_columns(samples.get(), path);
+  check_columns(samples.get(), read_image_format(file, path), path);
   return Column::read_rows(samples.get(), "bucket", 0, 1).texts().front();
 }
 
@@ -50,6 +62,7 @@ ShardFile::ShardFile(const std::filesystem::path& output, const std::string& nam
     : name_(name),
       path_(shard_path(output, name)),
       file_(open_hdf5_file(path_)),
+      format_(read_image_format(file_.get(), path_)),
       bucket_(open_group(file_.get(), bucket)) {
   check_format_version(file_.get(), path_);
 }
@@ -58,11 +71,13 @@ ShardFile::ShardFile(const std::filesystem::path& output, const std::string& nam
     : name_(name),
       path_(shard_path(output, name)),
       file_(open_hdf5_file(path_)),
+      format_(read_image_format(file_.get(), path_)),
       bucket_(open_group(file_.get(), bucket_of(file_.get(), path_))) {}
 
 bool ShardFile::has_latents() const { return has_link(bucket_.get(), "latents"); }
 
 Image ShardFile::read_image(int64_t position) const {
+  if (!format_.is_raw()) return decode(read_encoded(position), position);
   const Hdf5Handle images = open_dataset(bucket_.get(), "images");
   const auto shape = shape_of(images.get());
   Image image(static_cast<int32_t>(shape.at(1)), static_cast<int32_t>(shape.at(2)));
@@ -71,6 +86,24 @@ Image ShardFile::read_image(int64_t position) const {
   check_hdf5(H5Dread(images.get(), H5T_NATIVE_UINT8, to.get(), from.get(), H5P_DEFAULT, image.pixels.data()),
              cat("read picture ", position, " of ", path_));
   return image;
+}
+
+std::string ShardFile::read_encoded(int64_t position) const {
+  return read_bytes(open_dataset(bucket_.get(), "encoded").get(), static_cast<hsize_t>(position));
+}
+
+Image ShardFile::decode(const std::string& encoded, int64_t position) const {
+  const ImageSize size = {static_cast<int32_t>(read_int_attribute(bucket_.get(), "height")),
+                          static_cast<int32_t>(read_int_attribute(bucket_.get(), "width"))};
+  try {
+    return format_.decode(encoded, cat("picture ", position, " of ", path_), size);
+  } catch (const ConfigError& error) {
+    throw EnvironmentError(error.what());
+  }
+}
+
+std::string ShardFile::media_type() const {
+  return read_text_attribute(open_dataset(bucket_.get(), "encoded").get(), "media_type");
 }
 
 Latents ShardFile::read_latents(int64_t position) const {

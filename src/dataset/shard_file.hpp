@@ -6,6 +6,7 @@
 #include <string>
 
 #include "ditmesh/dataset/image.hpp"
+#include "ditmesh/dataset/image_format.hpp"
 #include "hdf5.hpp"
 
 namespace ditmesh {
@@ -16,8 +17,15 @@ std::filesystem::path shard_path(const std::filesystem::path& output, const std:
 /// Throws EnvironmentError for a file of another format version.
 void check_format_version(hid_t file, const std::filesystem::path& path);
 
-/// Throws EnvironmentError if /samples lacks a column that is always there.
-void check_columns(hid_t samples, const std::filesystem::path& path);
+/// Attribute of the root of every shard and index: ImageFormat::to_string().
+inline constexpr const char* kImageFormat = "image_format";
+
+/// Of the root's attribute; raw where there is none, as in files of the first versions. Throws
+/// EnvironmentError for one that this version does not know.
+ImageFormat read_image_format(hid_t file, const std::filesystem::path& path);
+
+/// Throws EnvironmentError if /samples lacks a column that is always there with pictures of this format.
+void check_columns(hid_t samples, const ImageFormat& format, const std::filesystem::path& path);
 
 class ShardFile {
  public:
@@ -29,16 +37,23 @@ class ShardFile {
 
   const std::string& name() const { return name_; }
   hid_t file() const { return file_.get(); }
+  const ImageFormat& image_format() const { return format_; }
   bool has_latents() const;
 
-  /// Whether there are pixels is told by the status, not here.
+  /// Whether there are pixels is told by the status, not here. Throws EnvironmentError if they are damaged.
   Image read_image(int64_t position) const;
+  /// Not of raw pictures: the bytes as they are in the file; as read_image() has it, if they are a picture of
+  /// the bucket's size; and the attribute `media_type` of their dataset.
+  std::string read_encoded(int64_t position) const;
+  Image decode(const std::string& encoded, int64_t position) const;
+  std::string media_type() const;
   Latents read_latents(int64_t position) const;
 
  private:
   std::string name_;
   std::filesystem::path path_;
   Hdf5Handle file_;
+  ImageFormat format_;
   Hdf5Handle bucket_;
 };
 

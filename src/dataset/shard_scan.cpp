@@ -20,8 +20,9 @@ ScannedShard scan_shard(const std::filesystem::path& output, const std::string& 
   const Hdf5Handle file = open_hdf5_file(path);
   check_format_version(file.get(), path);
   const Hdf5Handle group = open_group(file.get(), "samples");
-  check_columns(group.get(), path);
   ScannedShard shard;
+  shard.format = read_image_format(file.get(), path);
+  check_columns(group.get(), shard.format, path);
   shard.name = name;
   shard.columns = member_names(group.get());
   shard.rows = Column::read(group.get(), "row").ints();
@@ -66,6 +67,14 @@ class Unpacker {
   std::string text() {
     const auto values = list<char>();
     return {values.begin(), values.end()};
+  }
+  ImageFormat format() {
+    const std::string name = text();
+    try {
+      return ImageFormat::parse(name);
+    } catch (const ConfigError&) {
+      fail();
+    }
   }
   template <typename T>
   std::vector<T> list() {
@@ -124,6 +133,7 @@ std::string pack_shards(const std::vector<ScannedShard>& shards) {
     packer.text(shard.name);
     packer.text(shard.bucket);
     packer.number(shard.begin);
+    packer.text(shard.format.to_string());
     packer.list(shard.rows);
     packer.list(shard.copies);
     packer.number(static_cast<int64_t>(shard.columns.size()));
@@ -140,6 +150,7 @@ std::vector<ScannedShard> unpack_shards(std::string_view bytes) {
     shard.name = unpacker.text();
     shard.bucket = unpacker.text();
     shard.begin = unpacker.number();
+    shard.format = unpacker.format();
     shard.rows = unpacker.list<int64_t>();
     shard.copies = unpacker.list<int32_t>();
     for (int64_t left = unpacker.number(); left > 0; --left) shard.columns.push_back(unpacker.text());

@@ -97,7 +97,10 @@ Unfinished inspect_unfinished(const std::filesystem::path& folder) {
   const auto records = read_job_records(folder);
   const auto shards = shard_names(folder);
   const ShardCensus census = take_census(folder, records, shards);
-  if (!records.empty()) unfinished.num_samples = records.front().num_samples;
+  if (!records.empty()) {
+    unfinished.num_samples = records.front().num_samples;
+    unfinished.image_format = records.front().image_format;
+  }
   for (const JobRecord& record : records) {
     unfinished.parts.push_back({record.part, record.attempts, command_to_go_on(record)});
   }
@@ -127,6 +130,7 @@ OrderedJson to_json(const Unfinished& unfinished) {
     json["num_samples"] = *unfinished.num_samples;
     json["num_missing"] = *unfinished.num_missing();
   }
+  json["image_format"] = unfinished.image_format ? OrderedJson(*unfinished.image_format) : OrderedJson();
   json["in_shards"] = {{"done", unfinished.in_shards.done}, {"failed", unfinished.in_shards.failed}};
   json["num_shards"] = unfinished.num_shards;
   json["in_journals_about"] = unfinished.in_journals;
@@ -151,7 +155,9 @@ std::string to_text(const Unfinished& unfinished) {
   std::ostringstream out;
   out << "dataset: " << unfinished.folder.string() << " (unfinished: no dataset.h5)\n";
   out << "in shards: " << unfinished.in_shards.done << " done, " << unfinished.in_shards.failed
-      << " failed, in " << counted(unfinished.num_shards, "shard") << "\n";
+      << " failed, in " << counted(unfinished.num_shards, "shard");
+  if (unfinished.image_format) out << ", pictures as " << *unfinished.image_format;
+  out << "\n";
   out << "in journals: about " << unfinished.in_journals << ", in "
       << counted(unfinished.num_journals, "journal") << "\n";
   if (const auto missing = unfinished.num_missing()) {

@@ -7,6 +7,7 @@
 
 #include "column.hpp"
 #include "ditmesh/base/error.hpp"
+#include "ditmesh/base/hash.hpp"
 #include "ditmesh/base/text.hpp"
 #include "ditmesh/dataset/index.hpp"
 #include "ditmesh/dataset/output_lock.hpp"
@@ -49,7 +50,12 @@ class ShardCheck {
  public:
   ShardCheck(const std::filesystem::path& output, hid_t index, IndexRows& index_rows, VerifyReport& report,
              const VerifyProgress& progress)
-      : output_(output), index_(index), index_rows_(index_rows), report_(report), progress_(progress) {}
+      : output_(output),
+        index_(index),
+        index_format_(read_image_format(index, output / "dataset.h5")),
+        index_rows_(index_rows),
+        report_(report),
+        progress_(progress) {}
 
   void check(const std::string& name, bool is_indexed, std::optional<int64_t> recorded_size) {
     try {
@@ -62,6 +68,7 @@ class ShardCheck {
                     cat("the shard ", name, " holds ", counted(static_cast<int64_t>(num_rows), "sample"),
                         ", the job file says ", *recorded_size));
       }
+      if (is_indexed) check_format(shard);
       for (size_t begin = 0; begin < num_rows; begin += kColumnChunkRows) {
         const size_t count = std::min(kColumnChunkRows, num_rows - begin);
         Block block;
@@ -118,18 +125,51 @@ class ShardCheck {
     }
   }
 
+  void check_format(const ShardFile& shard) {
+    if (shard.image_format() != index_format_) {
+      report_.add(ProblemKind::index, cat("the shard ", shard.name(), " holds pictures as ",
+                                          shard.image_format(), ", the index says ", index_format_));
+    }
+    if (shard.image_format().is_raw()) return;
+    if (const std::string told = shard.media_type(); told != shard.image_format().media_type()) {
+      report_.add(ProblemKind::shard,
+                  cat("the shard ", shard.name(), " holds pictures as ", shard.image_format(),
+                      ", the media type of its encoded says '", told, "'"));
+    }
+  }
+
+  // What is wrong with a picture; empty if nothing is. Throws EnvironmentError if it cannot be read.
+  static std::string fault_of(const ShardFile& shard, int64_t position, const std::string& sha256,
+                              const std::string& encoded_sha256) {
+    if (shard.image_format().is_raw())
+      return hash_fault("the pixels have", pixel_sha256(shard.read_image(position)), sha256);
+    const std::string encoded = shard.read_encoded(position);
+    std::string fault = hash_fault("the encoded picture has", sha256_hex(encoded), encoded_sha256);
+    if (!fault.empty()) return fault;
+    const Image image = shard.decode(encoded, position);
+    return shard.image_format().is_lossless() ? hash_fault("the pixels have", pixel_sha256(image), sha256)
+                                              : "";
+  }
+
+  static std::string hash_fault(std::string_view what, const std::string& found,
+                                const std::string& recorded) {
+    return found == recorded ? "" : cat(what, " the SHA-256 ", found, ", recorded is ", recorded);
+  }
+
   void check_pixels(const ShardFile& pictures, size_t begin, const Block& block) {
     const auto statuses = block.at("status").statuses();
     const auto sha256s = block.at("sha256").texts();
+    auto encoded_sha256s = sha256s;  // raw pictures have none
+    if (!pictures.image_format().is_raw()) encoded_sha256s = block.at("encoded_sha256").texts();
     for (size_t i = 0; i < statuses.size(); ++i) {
       report_.counts.add(statuses[i]);
       if (statuses[i] != SampleStatus::done) continue;
       try {
-        const std::string found = pixel_sha256(pictures.read_image(static_cast<int64_t>(begin + i)));
-        if (found != sha256s[i]) {
+        const std::string fault =
+            fault_of(pictures, static_cast<int64_t>(begin + i), sha256s[i], encoded_sha256s[i]);
+        if (!fault.empty()) {
           report_.add(ProblemKind::pixels,
-                      cat(sample_name(block, i), " in the shard ", pictures.name(),
-                          ": the pixels have the SHA-256 ", found, ", recorded is ", sha256s[i]));
+                      cat(sample_name(block, i), " in the shard ", pictures.name(), ": ", fault));
         }
       } catch (const EnvironmentError& error) {
         report_.add(ProblemKind::pixels, cat(sample_name(block, i), ": ", error.what()));
@@ -159,6 +199,7 @@ class ShardCheck {
 
   const std::filesystem::path& output_;
   hid_t index_;
+  ImageFormat index_format_;
   IndexRows& index_rows_;
   VerifyReport& report_;
   const VerifyProgress& progress_;
@@ -179,7 +220,7 @@ std::string content_hash_of(hid_t index, size_t num_rows) {
 }
 
 void check_records(const std::filesystem::path& output, const std::vector<std::string>& indexed,
-                   VerifyReport& report) {
+                   const ImageFormat& index_format, VerifyReport& report) {
   std::vector<JobRecord> records;
   try {
     records = read_job_records(output);
@@ -209,6 +250,10 @@ void check_records(const std::filesystem::path& output, const std::vector<std::s
     report.add(ProblemKind::record,
                cat(record.part.file_name(".json"), " says that there are ", record.num_samples,
                    " samples, the index holds ", report.num_index_rows));
+  }
+  if (record.image_format != index_format.to_string()) {
+    report.add(ProblemKind::record, cat(record.part.file_name(".json"), " says that pictures are stored as ",
+                                        record.image_format, ", the index says ", index_format));
   }
   if (record.part.is_whole() && !record.content_hash.empty() && record.content_hash != report.content_hash) {
     report.add(ProblemKind::record, cat("the index's rows give the content hash ", report.content_hash,
@@ -257,7 +302,8 @@ VerifyReport verify_folder(const std::filesystem::path& path) {
     report.add(ProblemKind::index, cat("the index's rows give the content hash ", report.content_hash,
                                        ", its attribute says ", told));
   }
-  check_records(index.folder, indexed_shards(index.file.get()), report);
+  check_records(index.folder, indexed_shards(index.file.get()),
+                read_image_format(index.file.get(), index.folder / "dataset.h5"), report);
   return report;
 }
 

@@ -30,13 +30,14 @@ uint64_t bytes_of(const std::vector<JournalRecord>& records) {
 }  // namespace
 
 ResultWriter::ResultWriter(std::filesystem::path output, int64_t replica, int64_t attempt,
-                           const SampleSource& samples, Callbacks callbacks, Log log)
+                           const SampleSource& samples, Callbacks callbacks, Log log, ImageFormat format)
     : output_(std::move(output)),
       replica_(replica),
       attempt_(attempt),
       samples_(samples),
       callbacks_(std::move(callbacks)),
       log_(std::move(log)),
+      format_(format),
       journal_thread_([this] { run_journals(); }),
       shard_thread_([this] { run_shards(); }) {}
 
@@ -157,6 +158,7 @@ void ResultWriter::run_shards() {
       WriteShardOptions options;
       options.cancelled = [this] { return is_dropping_shards(); };
       options.temporary_suffix = cat("attempt-", attempt_);
+      options.format = format_;
       try {
         const StatusCounts counts = ditmesh::write_shard(output_, content, samples_, options, log_);
         if (counts.missing > 0) {

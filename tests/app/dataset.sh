@@ -92,16 +92,13 @@ hdf5() {
 # The README's recipe, word for word, by h5py alone.
 h5py() {
   local python
-  for python in /usr/bin/python3 python3; do
-    if "$python" -c 'import h5py' 2>/dev/null; then break; fi
-    python=
-  done
+  python=$(python_with_h5py)
   if [[ -z $python ]]; then
     echo "h5py (python3-h5py) is not here: the README's recipe is not run"
     return
   fi
   ln -s "$data" cats
-  sed -n '/^```python/,/^```/{/^```/!p}' "$(dirname "$golden")/../README.md" >recipe.py
+  readme_python 1 >recipe.py
   cat >>recipe.py <<'END'
     import hashlib
     assert pixels.shape == (32, 32, 3) and pixels.dtype == "uint8", (pixels.shape, pixels.dtype)

@@ -142,6 +142,22 @@ print(eval(sys.argv[2]))' "$1" "$2"
 # content_hash OUTPUT
 content_hash() { json "$("$bin" inspect "$1" --json)" 'd["content_hash"]'; }
 
+# readme_python NUMBER: the README's Python block of this number, from 1.
+readme_python() {
+  awk -v number="$1" '/^```python/ { on = ++n == number; next } /^```/ { on = 0 } on' "$golden/../../README.md"
+}
+
+# python_with_h5py: the first Python that has h5py; nothing if none has.
+python_with_h5py() {
+  local python
+  for python in /usr/bin/python3 python3; do
+    if "$python" -c 'import h5py' 2>/dev/null; then
+      echo "$python"
+      return
+    fi
+  done
+}
+
 finish() {
   echo "1..$num_checks"
   if ((${#failures[@]} > 0)); then

@@ -12,7 +12,7 @@ declare -A values=(
   [negative-prompt]="  blurry  " [limit]=17 [output]="out = put" [height]=768 [width]=512 [steps]=9 [guidance]=2.25
   [true-cfg]=4.5 [max-sequence-length]=77 [seed]=18446744073709551615 [images-per-prompt]=3
   [mesh]="ulysses=2,pipeline=2" [batch]=5 [device]=cpu [dtype]=bf16 [noise-dtype]=fp32 [threads]=3
-  [text-encoder]=release [prompt-cache]=64 [shard-size]=12 [save-latents]=true [dry-run]=true [part]=1/3 [extend]=true
+  [text-encoder]=release [prompt-cache]=64 [shard-size]=12 [image-format]=jpeg:85 [save-latents]=true [dry-run]=true [part]=1/3 [extend]=true
   [retry-failed]=true [allow-different-numerics]=true [time-limit]=1:30:00 [timeout]=30
   [json]=true [min-psnr]=31.5 [picture]="worst pairs.png" [format]=contact-sheet [to]="sheet.png"
   [repeats]=4 [warm-ups]=0

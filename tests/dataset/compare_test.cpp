@@ -31,6 +31,36 @@ TEST(PixelDifference, IsMaximumAndPsnr) {
   EXPECT_THAT(error_of<InternalError>([&] { pixel_difference(a, Image(5, 2)); }), HasSubstr("2x5 and 5x2"));
 }
 
+// Hashes of pixels before encoding are equal; what is compared is what the shards hold.
+TEST(Compare, LooksAtPixelsWhereAFormatHasLosses) {
+  const Job job(manifest_from_prompts({"a", "b"}), testing::small_pictures(), {});
+  const auto write_as = [&](const TemporaryFolder& folder, const char* format) {
+    job.write_all(folder.path(), {.preview_pictures = 0}, ImageFormat::parse(format));
+    return Dataset(folder.path());
+  };
+  const TemporaryFolder raw_folder, png_folder, webp_folder, jpeg_folder, jpeg_again_folder, jpeg_low_folder;
+  const Dataset raw = write_as(raw_folder, "raw");
+  const Dataset png = write_as(png_folder, "png");
+  const Dataset webp = write_as(webp_folder, "webp");
+  const Dataset jpeg = write_as(jpeg_folder, "jpeg:90");
+  const Dataset jpeg_again = write_as(jpeg_again_folder, "jpeg:90");
+  const Dataset jpeg_low = write_as(jpeg_low_folder, "jpeg:30");
+  for (const Dataset* other : {&png, &webp, &jpeg, &jpeg_low}) {
+    EXPECT_EQ(other->content_hash(), raw.content_hash());
+  }
+  EXPECT_TRUE(compare_datasets(raw, png).identical());
+  EXPECT_TRUE(compare_datasets(webp, png).identical());
+  EXPECT_TRUE(compare_datasets(jpeg, jpeg_again).identical());
+  for (const Dataset* other : {&raw, &jpeg_low}) {
+    const Comparison comparison = compare_datasets(*other, jpeg);
+    EXPECT_EQ(comparison.num_identical, 0);
+    EXPECT_GT(comparison.max_abs, 0);
+    EXPECT_EQ(comparison.worst.size(), 2U);
+    EXPECT_FALSE(comparison.identical());
+    EXPECT_TRUE(comparison.at_least(20));
+  }
+}
+
 // Rows of 64 x 64; `change` is added to the first byte of each picture.
 void write(const std::filesystem::path& output, const std::vector<std::string>& ids,
            const std::vector<int>& change) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <hdf5.h>
 
+#include <array>
 #include <cstddef>
 #include <filesystem>
 #include <string>
@@ -40,6 +41,37 @@ class DamagedFile {
   }
   void set_number(const char* name, size_t at, int64_t number) const {
     change<int64_t>(name, at, H5T_NATIVE_INT64, [number](int64_t& value) { value = number; });
+  }
+  void set_bytes(const char* name, size_t at, const std::string& bytes) const {
+    const hid_t type = H5Tvlen_create(H5T_STD_U8LE);
+    change<hvl_t>(name, at, type, [&](hvl_t& value) {
+      value = {bytes.size(), const_cast<char*>(bytes.data())};  // the old ones stay in this test's memory
+    });
+    H5Tclose(type);
+  }
+  /// Of fixed length, at most 64 bytes.
+  void set_fixed_text(const char* name, size_t at, const std::string& text) const {
+    const hid_t type = H5Tcopy(H5T_C_S1);
+    H5Tset_size(type, 64);
+    H5Tset_strpad(type, H5T_STR_NULLPAD);
+    change<std::array<char, 64>>(name, at, type,
+                                 [&](std::array<char, 64>& value) { text.copy(value.data(), value.size()); });
+    H5Tclose(type);
+  }
+  void set_text_attribute(const char* object, const char* name, const std::string& text) const {
+    const hid_t owner = H5Oopen(file_, object, H5P_DEFAULT);
+    const hid_t type = H5Tcopy(H5T_C_S1);
+    H5Tset_size(type, H5T_VARIABLE);
+    H5Tset_cset(type, H5T_CSET_UTF8);
+    const hid_t space = H5Screate(H5S_SCALAR);
+    EXPECT_GE(H5Adelete(owner, name), 0) << name;  // HDF5 1.10 does not always find the one to write over
+    const hid_t attribute = H5Acreate2(owner, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+    const char* value = text.c_str();
+    EXPECT_GE(H5Awrite(attribute, type, static_cast<const void*>(&value)), 0) << name;
+    H5Aclose(attribute);
+    H5Sclose(space);
+    H5Tclose(type);
+    H5Oclose(owner);
   }
   void remove(const char* name) const { EXPECT_GE(H5Ldelete(file_, name, H5P_DEFAULT), 0) << name; }
 

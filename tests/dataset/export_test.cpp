@@ -104,6 +104,19 @@ TEST(ExportPng, DoesNotMixWithWhatIsThere) {
               HasSubstr("is a file"));
 }
 
+TEST(ExportPng, WritesEncodedPicturesAsTheyAreNow) {
+  for (const char* format : {"png", "webp", "jpeg:80"}) {
+    const TemporaryFolder folder;
+    const TemporaryFolder to;
+    Job(two_rows(), testing::small_pictures(), {}).write_all(folder.path(), {}, ImageFormat::parse(format));
+    const Dataset dataset(folder.path());
+    EXPECT_EQ(export_png(dataset, to.path() / "png").num_written, 2);
+    const std::string name = cat(file_name_of_id(dataset.row(0).sample.id), ".png");
+    EXPECT_EQ(decode_png(read_file(to.path() / "png/images" / name), name), dataset.pixels(0)) << format;
+    EXPECT_EQ(export_contact_sheet(dataset, to.path() / "sheet.png").num_shown, 2);
+  }
+}
+
 TEST(ExportContactSheet, WritesOnePicture) {
   const TemporaryFolder folder;
   const TemporaryFolder to;

@@ -116,10 +116,13 @@ struct Job {
   }
 
   /// All shards and the index.
-  IndexResult write_all(const std::filesystem::path& output, const IndexOptions& options = {}) const {
+  IndexResult write_all(const std::filesystem::path& output, const IndexOptions& options = {},
+                        const ImageFormat& format = {}) const {
+    WriteShardOptions shard_options;
+    shard_options.format = format;
     for (int64_t shard = 0; shard < static_cast<int64_t>(plan.shards.size()); ++shard) {
       journal_all(output, shard);
-      write(output, shard);
+      write(output, shard, shard_options);
       remove_journals(output, plan.shards[static_cast<size_t>(shard)].name);
     }
     return write_index(output, options);

@@ -6,7 +6,9 @@
 
 #include "damage.hpp"
 #include "ditmesh/base/file.hpp"
+#include "ditmesh/base/hash.hpp"
 #include "ditmesh/dataset/reader.hpp"
+#include "encoded_pictures.hpp"
 #include "helpers.hpp"
 
 namespace ditmesh {
@@ -144,6 +146,43 @@ TEST(Index, HasNoVirtualDatasetsOverManyShards) {
   EXPECT_FALSE(index.exists("/16x24/images"));
   EXPECT_TRUE(index.exists("/16x24/row"));
   EXPECT_EQ(Dataset(folder.path()).pixels(11).height, 16) << "our reader does not need them";
+}
+
+TEST(Index, LeadsToEncodedPicturesByLinksAndVirtualDatasets) {
+  for (const char* text : testing::kEncodedFormats) {
+    const TemporaryFolder folder;
+    const Job job = mixed_job();
+    const ImageFormat format = ImageFormat::parse(text);
+    job.write_all(folder.path(), {}, format);
+    const auto path = folder.path() / "dataset.h5";
+    const auto all = testing::read_encoded(path, "/16x24/encoded");
+    const auto third_shard = testing::read_encoded(path, "/by_shard/16x24-000002/16x24/encoded");
+    ASSERT_EQ(all.size(), 6U);
+    ASSERT_EQ(third_shard.size(), 2U);
+    EXPECT_EQ(all[4], third_shard[0]);
+    EXPECT_EQ(all[5], format.encode(picture_of(16, 24, job.sample_at(5, 1).seed)));
+    EXPECT_EQ(testing::read_text_attribute_of(path, "/", "image_format"), text);
+    EXPECT_EQ(testing::read_text_attribute_of(path, "/16x24/encoded", "media_type"), format.media_type());
+    EXPECT_EQ(testing::read_text_attribute_of(path, "/16x24/encoded", "axes"), "sample");
+    EXPECT_THAT(testing::read_text_attribute_of(path, "/16x24", "pixels_are_in"),
+                ::testing::StartsWith("/by_shard/SHARD/16x24/encoded[INDEX], "));
+    EXPECT_TRUE(testing::has_object(path, "/preview"));
+    EXPECT_FALSE(testing::has_object(path, "/16x24/images"));
+    EXPECT_EQ(Dataset(folder.path()).row(11).encoded_sha256, sha256_hex(all[5]));
+    write_index(folder.path(), {.preview_pictures = 0, .max_virtual_shards = 2});
+    EXPECT_FALSE(testing::has_object(path, "/16x24/encoded")) << "there are too many shards";
+  }
+}
+
+TEST(Index, RefusesShardsOfSeveralFormats) {
+  const TemporaryFolder folder;
+  const Job job = mixed_job();
+  job.write_all(folder.path(), {}, ImageFormat::parse("png"));
+  std::filesystem::remove(folder.path() / "shards/8x24-000001.h5");
+  job.write(folder.path(), 1);
+  EXPECT_THAT(error_of<ConfigError>([&] { write_index(folder.path()); }),
+              AllOf(HasSubstr("16x24-000000.h5\" holds pictures as png, "),
+                    HasSubstr("8x24-000001.h5\" as raw"), HasSubstr("remove those of one")));
 }
 
 TEST(Index, ShowsAPreviewThatViewersKnowAsAPicture) {

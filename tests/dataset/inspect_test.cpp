@@ -85,6 +85,17 @@ TEST(Inspect, TellsAnIndexOfAJobThatGoesOn) {
   EXPECT_TRUE(inspect_dataset(Dataset(folder.path())).is_finished()) << "verify says what is wrong";
 }
 
+TEST(Inspect, SaysTheFormatOfThePictures) {
+  for (const char* format : {"raw", "png", "jpeg:75"}) {
+    const TemporaryFolder folder;
+    Job(manifest_from_prompts({"a"}), testing::small_pictures(), {})
+        .write_all(folder.path(), {}, ImageFormat::parse(format));
+    const Summary summary = inspect_dataset(Dataset(folder.path()));
+    EXPECT_EQ(to_json(summary)["image_format"], format);
+    EXPECT_THAT(to_text(summary), HasSubstr(cat(", pictures as ", format, "\n")));
+  }
+}
+
 TEST(Inspect, DoesWithoutAJobFile) {
   const TemporaryFolder folder;
   Job(manifest_from_prompts({"a"}), testing::small_pictures(), {}).write_all(folder.path());

@@ -74,7 +74,7 @@ TEST_F(UnfinishedJob, IsSummedUp) {
   EXPECT_EQ(unfinished.num_journals, 1);
   EXPECT_EQ(unfinished.num_missing(), 3);
   EXPECT_EQ(to_text(unfinished), cat("dataset: ", folder_.path().string(), R"( (unfinished: no dataset.h5)
-in shards: 2 done, 0 failed, in 1 shard
+in shards: 2 done, 0 failed, in 1 shard, pictures as raw
 in journals: about 2, in 1 journal
 missing: about 3 of 7
 attempt 1: T1, ranks 2, made 3, ended T2 (warning)
@@ -84,6 +84,7 @@ go on with: ditmesh generate --model flux --prompt 'a cat' --prompt 'it'\''s' --
   const OrderedJson json = to_json(unfinished);
   EXPECT_EQ(json["finished"], false);
   EXPECT_EQ(json["num_samples"], 7);
+  EXPECT_EQ(json["image_format"], "raw");
   EXPECT_EQ(json["num_missing"], 3);
   EXPECT_EQ(json["in_shards"]["done"], 2);
   EXPECT_EQ(json["in_journals_about"], 2);
@@ -95,6 +96,7 @@ TEST_F(UnfinishedJob, IsCountedWithoutAJobFile) {
   const Unfinished unfinished = inspect_unfinished(folder_.path());
   EXPECT_FALSE(unfinished.num_missing().has_value());
   EXPECT_TRUE(to_json(unfinished)["num_samples"].is_null());
+  EXPECT_TRUE(to_json(unfinished)["image_format"].is_null());
   EXPECT_THAT(to_text(unfinished), AllOf(HasSubstr("in shards: 2 done"), Not(HasSubstr("missing: ")),
                                          Not(HasSubstr("go on with"))));
 }

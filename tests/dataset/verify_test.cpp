@@ -172,9 +172,11 @@ TEST_F(Verify, ComparesWithTheJobFile) {
   record_.shards[1].num_samples = 2;
   record_.shards.push_back({"16x24-000002", 2});
   record_.content_hash = std::string(64, 'f');
+  record_.image_format = "png";
   record_.write(folder_.path());
   EXPECT_THAT(problems(), ElementsAre("the shard 16x24-000002 of the job is not there",
                                       "job.json says that there are 6 samples, the index holds 5",
+                                      "job.json says that pictures are stored as png, the index says raw",
                                       HasSubstr(", job.json says ffffff"),
                                       "the shard 16x24-000001 holds 1 sample, the job file says 2"));
   folder_.write("job.json", "{");

@@ -95,6 +95,24 @@ TEST(ResultWriter, JournalsThenShards) {
   EXPECT_GT(writer.seconds().shard, 0);
 }
 
+TEST(ResultWriter, EncodesPicturesInShards) {
+  const TemporaryFolder output;
+  const Job job = job_of(3, 3);
+  const ImageFormat format = ImageFormat::parse("webp");
+  Told told;
+  ResultWriter writer(output.path(), 0, 1, job.samples, told.callbacks(), {}, format);
+  for (int64_t position = 0; position < 3; ++position) save(writer, job, 0, position);
+  told.wait_for(told.units, 3);
+  writer.write_shard(order_of(job, 0));
+  told.wait_for(told.shards, 1);
+  writer.finish(false);
+  EXPECT_THAT(told.errors, ::testing::IsEmpty());
+  write_index(output.path());
+  const Dataset dataset(output.path());
+  EXPECT_EQ(dataset.image_format(), format);
+  EXPECT_EQ(dataset.pixels(2), done_record(job.sample_at(0, 2), 2).image);
+}
+
 TEST(ResultWriter, FinishingWritesAllJournalsAndDropsShards) {
   const TemporaryFolder output;
   const Job job = job_of(40, 40);

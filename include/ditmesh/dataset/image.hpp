@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,18 @@ struct Image {
     return (static_cast<size_t>(y) * static_cast<size_t>(width) + static_cast<size_t>(x)) * 3;
   }
 };
+
+/// In pixels.
+struct ImageSize {
+  int32_t height = 0;
+  int32_t width = 0;
+
+  bool operator==(const ImageSize&) const = default;
+};
+
+/// For decoders, before they take memory. Throws ConfigError if `wanted` is given and another size than
+/// `found`.
+void check_image_size(ImageSize found, std::optional<ImageSize> wanted, const std::string& name);
 
 /// float32 [channels, height, width].
 struct Latents {

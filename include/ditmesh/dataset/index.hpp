@@ -10,6 +10,7 @@
 
 #include "ditmesh/base/hash.hpp"
 #include "ditmesh/base/log.hpp"
+#include "ditmesh/dataset/image_format.hpp"
 #include "ditmesh/dataset/plan.hpp"
 #include "ditmesh/dataset/shard.hpp"
 
@@ -18,7 +19,7 @@ namespace ditmesh {
 struct IndexOptions {
   /// Pictures in /preview at most; 0: no preview.
   int64_t preview_pictures = 24;
-  /// Shards of a bucket up to which `images` and `latents` are virtual.
+  /// Shards of a bucket up to which `images` (or `encoded`) and `latents` are virtual.
   int64_t max_virtual_shards = kMaxVirtualShards;
 };
 
@@ -36,6 +37,7 @@ struct ScannedShard {
   std::vector<int64_t> rows;         // of the manifest, by position
   std::vector<int32_t> copies;       // likewise
   std::vector<std::string> columns;  // of /samples
+  ImageFormat format;
 
   bool operator==(const ScannedShard&) const = default;
 };
@@ -54,7 +56,8 @@ std::vector<ScannedShard> unpack_shards(std::string_view bytes);
 
 /// Writes OUTPUT/dataset.h5 over these shards, in any order: what others hold is not in the index. In
 /// memory are 48 bytes a sample and the columns of 65,536 samples; one shard is open at a time. Throws
-/// ConfigError if two shards hold the same sample, EnvironmentError if one cannot be read.
+/// ConfigError if two shards hold the same sample or have other image formats, EnvironmentError if one cannot
+/// be read.
 IndexResult write_index_of(const std::filesystem::path& output, std::vector<ScannedShard> shards,
                            const IndexOptions& options = {}, const Log& log = {});
 

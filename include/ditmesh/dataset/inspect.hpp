@@ -34,6 +34,7 @@ struct Summary {
   int64_t num_journals = 0;  // a job in the making, or a crash
   uint64_t size_bytes = 0;   // index and shards
   std::string content_hash;
+  ImageFormat image_format;
   std::vector<std::string> further_columns;
   std::optional<DeviceSeconds> device_seconds;  // of the done samples
   std::vector<std::string> errors;              // of failed samples, at most 10: "id #copy: error"

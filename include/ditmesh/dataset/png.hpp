@@ -2,6 +2,7 @@
 // PNG files from 8-bit RGB pictures, and back.
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,7 +21,7 @@ std::string encode_png(const Image& image, const std::vector<PngText>& texts = {
 /// Atomically. Throws EnvironmentError.
 void write_png(const std::filesystem::path& path, const Image& image, const std::vector<PngText>& texts = {});
 
-/// Any PNG as 8-bit RGB. Throws ConfigError naming `name`.
-Image decode_png(const std::string& bytes, const std::string& name);
+/// Any PNG as 8-bit RGB. Throws ConfigError naming `name`; with `size`, also for a picture of another one.
+Image decode_png(const std::string& bytes, const std::string& name, std::optional<ImageSize> size = {});
 
 }  // namespace ditmesh

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "ditmesh/base/log.hpp"
+#include "ditmesh/dataset/image_format.hpp"
 #include "ditmesh/dataset/plan.hpp"
 #include "ditmesh/dataset/sample_source.hpp"
 
@@ -45,14 +46,18 @@ struct WriteShardOptions {
   std::function<bool()> cancelled;
   /// Makes the temporary name that of one attempt: NAME.h5.SUFFIX.tmp.
   std::string temporary_suffix;
+  /// Pictures are encoded here, on the thread that writes the shard.
+  ImageFormat format = {};
 };
 
 /// Writes OUTPUT/shards/NAME.h5 from the journals of the shard; what no journal
 /// has comes from the shard file that is already there, if any, else its status
-/// is missing. Complete or not there: temporary name, sync, rename. The journals
+/// is missing. Pictures of that file are copied as they stand there, with their
+/// hashes: never encoded again. Complete or not there: temporary name, sync, rename. The journals
 /// stay: remove_journals() is the caller's next call.
 ///
-/// Throws EnvironmentError if it was cancelled, if it cannot be written, if the
+/// Throws ConfigError if the file that is already there belongs to another job
+/// or has pictures of another format, EnvironmentError if it was cancelled, if it cannot be written, if the
 /// file that is already there is damaged, or if a journal holds a picture of
 /// another size than the bucket's. The temporary file is gone then.
 StatusCounts write_shard(const std::filesystem::path& output, const ShardContent& content,

@@ -21,7 +21,8 @@ struct UnfinishedPart {
 
 struct Unfinished {
   std::filesystem::path folder;
-  std::optional<int64_t> num_samples;  // of the whole dataset, if a job file says
+  std::optional<int64_t> num_samples;       // of the whole dataset, if a job file says
+  std::optional<std::string> image_format;  // likewise
   StatusCounts in_shards;
   int64_t num_shards = 0;
   int64_t in_journals = 0;  // records; about as many samples: one that failed may stand there twice

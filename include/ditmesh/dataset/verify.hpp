@@ -68,9 +68,10 @@ using VerifyProgress = std::function<void(int64_t num_hashed)>;
 
 /// A rank's share: of all shards in the index or in OUTPUT/shards, in the order of their names, every
 /// `num_ranks`-th from number `rank` on. Reads every picture of them and compares its SHA-256 with the one
-/// recorded, and every column with the index. In memory are 12 bytes a sample of the index, the columns of
-/// 131,072 samples and one picture. Problems are collected; throws ConfigError if there is no index,
-/// EnvironmentError if it cannot be read.
+/// recorded: that of its pixels, and where it is encoded that of its bytes, which must decode to the bucket's
+/// size (the pixels' only if the format keeps them), and every column with the index. In memory are 12 bytes
+/// a sample of the index, the columns of 131,072 samples and one picture. Problems are collected; throws
+/// ConfigError if there is no index, EnvironmentError if it cannot be read.
 VerifyReport verify_shards(const std::filesystem::path& path, int rank, int num_ranks,
                            const VerifyProgress& progress = {});
 

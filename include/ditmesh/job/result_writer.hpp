@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "ditmesh/base/log.hpp"
+#include "ditmesh/dataset/image_format.hpp"
 #include "ditmesh/dataset/journal.hpp"
 #include "ditmesh/dataset/sample_source.hpp"
 #include "ditmesh/job/message.hpp"
@@ -22,7 +23,7 @@ namespace ditmesh {
 /// Where the time of the writing threads went, in seconds.
 struct WriterSeconds {
   double journal = 0;  // checksums, appending, fsync
-  double shard = 0;    // reading journals, hashing, compressing, writing
+  double shard = 0;    // reading journals, hashing, encoding, compressing, writing
   double held_up = 0;  // of the generating thread: it waited for the journal
 };
 
@@ -35,9 +36,10 @@ class ResultWriter {
     std::function<void(std::exception_ptr)> failed;  // once; nothing is written after it
   };
 
-  /// `samples` outlives the object. `replica` and `attempt` name the journals.
+  /// `samples` outlives the object. `replica` and `attempt` name the journals; `format` is that of the
+  /// pictures in shards.
   ResultWriter(std::filesystem::path output, int64_t replica, int64_t attempt, const SampleSource& samples,
-               Callbacks callbacks, Log log);
+               Callbacks callbacks, Log log, ImageFormat format = {});
   /// Drops what is queued.
   ~ResultWriter();
   ResultWriter(const ResultWriter&) = delete;
@@ -74,6 +76,7 @@ class ResultWriter {
   const SampleSource& samples_;
   Callbacks callbacks_;
   Log log_;
+  ImageFormat format_;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
