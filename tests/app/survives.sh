@@ -348,6 +348,25 @@ parts() {
   succeeded "parts: verify"
 }
 
+read_only() {
+  # Permissions do not stop root; a read-only mount does.
+  if ! unshare -rm true 2>/dev/null; then
+    told ok "read-only output: skipped, no mount of one's own here"
+    return
+  fi
+  mkdir ro
+  run generate "${quick[@]}" --output ro/data
+  rm ro/data/shards/32x32-000001.h5
+  for output in ro/data ro/other; do
+    code=0
+    unshare -rm bash -c 'mount --bind ro ro && mount -o remount,ro,bind ro && exec "$@"' _ \
+      "$bin" generate "${quick[@]}" --output "$output" >"$work/.out" 2>"$work/.err" || code=$?
+    err=$(<"$work/.err")
+    equal "read-only output ($output): exit code" "$code" 3
+    contains "read-only output ($output): said with the remedy" "$err" "Read-only file system" "--output"
+  done
+}
+
 lost_shard() {
   run generate "${quick[@]}" --output data
   rm data/shards/32x32-000001.h5
@@ -373,6 +392,6 @@ many_shards() {
 }
 
 in_parallel usr2 term batch_of_several plain_term time_limit hangs suspended lost_journal coordinator_hangs hangs_early stopped_in_weights stopped_in_prompts mixed_devices slow_shared_memory slow_tcp failures \
-  file_size_limit full_disk again two_jobs two_jobs_at_once other_numerics parts lost_shard many_shards
+  file_size_limit full_disk again two_jobs two_jobs_at_once other_numerics parts read_only lost_shard many_shards
 
 finish
