@@ -2,9 +2,33 @@
 
 #include "generate_options.hpp"
 
+#include "ditmesh/base/error.hpp"
+#include "ditmesh/base/text.hpp"
 #include "rank_device.hpp"
 
 namespace ditmesh {
+
+namespace {
+
+constexpr int64_t kMaxDuration = 1'000'000'000;
+
+}  // namespace
+
+double parse_duration(const std::string& option, const std::string& text) {
+  int64_t seconds = 0;
+  const auto parts = split(text, ':');
+  bool good = parts.size() <= 3;
+  for (size_t i = 0; i < parts.size() && good; ++i) {
+    const auto value = parse_int(parts[i]);
+    good = value && *value >= 0 && *value < (i == 0 ? kMaxDuration : 60);
+    if (good) seconds = seconds * 60 + *value;
+  }
+  if (!good || seconds == 0) {
+    throw ConfigError(
+        cat("--", option, " must be a time like 1:30:00, 90:00 or 5400 (seconds), found '", text, "'"));
+  }
+  return static_cast<double>(seconds);
+}
 
 CommandSpec generate_spec() {
   CommandSpec spec;

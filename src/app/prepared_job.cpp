@@ -11,6 +11,8 @@
 #include "ditmesh/base/file.hpp"
 #include "ditmesh/base/text.hpp"
 #include "ditmesh/base/unicode.hpp"
+#include "generate_options.hpp"
+#include "job_coordinator.hpp"
 #include "rank_errors.hpp"
 #include "version.hpp"
 
@@ -20,9 +22,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Units that are looked at for the costliest: so many that every rank finds one.
-constexpr size_t kMinWindow = 256;
-constexpr size_t kWindowPerRank = 8;
 // Samples whose prompts a rank encodes together; with --text-encoder release their number decides how often
 // the encoders' weights are read.
 constexpr int64_t kAhead = 64;
@@ -91,39 +90,6 @@ void tell_about(const JobSamples& samples, const Log& log) {
     log.warning(cat(manifest.name, ": ", counted(samples.counts.num_duplicates, "sample"),
                     " with the prompt, seed and settings of an earlier one: the pictures will be the same"));
   }
-}
-
-constexpr int64_t kMaxDuration = 1'000'000'000;
-
-// "90", "1:30" or "1:00:00" in seconds.
-double parse_duration(const std::string& option, const std::string& text) {
-  int64_t seconds = 0;
-  const auto parts = split(text, ':');
-  bool good = parts.size() <= 3;
-  for (size_t i = 0; i < parts.size() && good; ++i) {
-    const auto value = parse_int(parts[i]);
-    good = value && *value >= 0 && *value < (i == 0 ? kMaxDuration : 60);
-    if (good) seconds = seconds * 60 + *value;
-  }
-  if (!good || seconds == 0) {
-    throw ConfigError(
-        cat("--", option, " must be a time like 1:30:00, 90:00 or 5400 (seconds), found '", text, "'"));
-  }
-  return static_cast<double>(seconds);
-}
-
-// By bucket: pixels and transformer evaluations of its costliest sample.
-std::vector<double> largest_costs(const Plan& plan) {
-  std::vector<double> costs;
-  for (const Bucket& bucket : plan.buckets) {
-    int evaluations = 0;
-    for (const int64_t sample : bucket.samples) {
-      const SampleKind& kind = plan.kinds[plan.kind_of_sample[static_cast<size_t>(sample)]];
-      evaluations = std::max(evaluations, kind.steps * (kind.uses_true_cfg ? 2 : 1));
-    }
-    costs.push_back(static_cast<double>(bucket.height) * bucket.width * evaluations);
-  }
-  return costs;
 }
 
 }  // namespace
@@ -430,41 +396,7 @@ void PreparedJob::remove_leftovers() const {
   }
 }
 
-std::unique_ptr<Coordinator> PreparedJob::make_coordinator(int num_ranks) {
-  const Plan& plan = samples_.plan;
-  std::vector<ShardState> shards;
-  std::vector<std::pair<double, int64_t>> order;  // the costliest bucket first
-  const std::vector<double> costs = largest_costs(plan);
-  for (int64_t shard = 0; shard < static_cast<int64_t>(plan.shards.size()); ++shard) {
-    ShardState& state = shards.emplace_back();
-    const Shard& range = plan.shards[static_cast<size_t>(shard)];
-    state.name = range.name;
-    state.begin = range.begin;
-    state.samples = plan.samples_of(shard);
-    if (!is_ours(shard)) continue;
-    state.num_open = std::count_if(state.samples.begin(), state.samples.end(), [&](int64_t sample) {
-      return known_.samples[static_cast<size_t>(sample)] == SampleStatus::missing;
-    });
-    const auto at = static_cast<size_t>(shard);
-    state.needs_writing = !known_.has_file[at] || known_.has_journal[at];
-    if (state.num_open > 0) order.push_back({-costs[static_cast<size_t>(range.bucket)], shard});
-  }
-  std::stable_sort(order.begin(), order.end(),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
-  std::vector<int64_t> opened;
-  for (const auto& [cost, shard] : order) opened.push_back(shard);
-
-  const auto units = [this](int64_t shard) {
-    std::vector<QueuedUnit> queued;
-    const auto is_open = [this](int64_t sample) {
-      return known_.samples[static_cast<size_t>(sample)] == SampleStatus::missing;
-    };
-    for (WorkUnit& unit : samples_.plan.units(shard, is_open)) {
-      const double cost = samples_.plan.cost(unit);
-      queued.push_back({shard, std::move(unit.positions), cost, false});
-    }
-    return queued;
-  };
+std::unique_ptr<Coordinator> PreparedJob::make_coordinator(int num_ranks) const {
   CoordinatorOptions options;
   options.num_ranks = num_ranks;
   if (time_limit_s_) options.time_limit = std::chrono::duration<double>(*time_limit_s_);
@@ -473,9 +405,7 @@ std::unique_ptr<Coordinator> PreparedJob::make_coordinator(int num_ranks) {
     options.seconds_per_cost = attempt.value("seconds_per_cost", options.seconds_per_cost);
   }
   options.ahead = options_.text("text-encoder") == "release" ? kAheadOfRelease : kAhead;
-  const size_t window = std::max(kMinWindow, kWindowPerRank * static_cast<size_t>(num_ranks));
-  return std::make_unique<Coordinator>(WorkQueue(std::move(opened), units, window), std::move(shards),
-                                       counts_, options, start_);
+  return ditmesh::make_coordinator(samples_.plan, known_, part_, counts_, options, start_);
 }
 
 std::optional<IndexResult> PreparedJob::write_index(const JobCounts& counts, const Log& log) {

@@ -64,7 +64,7 @@ class PreparedJob {
   void begin_attempt(const RankDevice& device, const std::vector<std::string>& device_models,
                      const MpiSession& mpi, const Log& log);
 
-  std::unique_ptr<Coordinator> make_coordinator(int num_ranks);
+  std::unique_ptr<Coordinator> make_coordinator(int num_ranks) const;
   /// Samples that this attempt has to make.
   int64_t num_missing() const { return counts_.total - counts_.done - counts_.failed; }
 

@@ -48,7 +48,7 @@ ImageFormat ImageFormat::parse(std::string_view text) {
   const size_t colon = text.find(':');
   const std::string_view name = text.substr(0, colon);
   const auto* const names = std::find_if(std::begin(kKinds), std::end(kKinds),
-                                         [&](const KindName& kind) { return kind.name == name; });
+                                         [&](const KindName& known) { return known.name == name; });
   if (names == std::end(kKinds)) {
     refuse(text, cat("give for example ", to_lower_ascii(name).starts_with("jp") ? kExample : "png"));
   }

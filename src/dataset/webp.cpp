@@ -22,9 +22,10 @@ constexpr const char* kRemedy = "write it again";
 std::string encode_webp(const Image& image) {
   WebPConfig config;
   WebPPicture picture;
-  if (WebPConfigInit(&config) == 0 || WebPPictureInit(&picture) == 0)
+  if (WebPConfigInit(&config) == 0 || WebPPictureInit(&picture) == 0) {
     throw EnvironmentError("the libwebp that is loaded is of another version than the one built with",
                            "build ditmesh on this machine");
+  }
   if (WebPConfigLosslessPreset(&config, kEffort) == 0) throw InternalError("libwebp refuses an effort");
   const std::unique_ptr<WebPPicture, decltype(&WebPPictureFree)> owner(&picture, WebPPictureFree);
   picture.use_argb = 1;  // as YUV it would lose colours

@@ -13,7 +13,7 @@ std::string LostRank::what() const {
 }
 
 Attendance::Attendance(int num_ranks, JobClock::time_point start)
-    : ranks_(static_cast<size_t>(num_ranks), Rank{{}, start, start, false}) {}
+    : ranks_(static_cast<size_t>(num_ranks), Rank{{}, start, start, false, false}) {}
 
 void Attendance::heard(int rank, const Heartbeat& heartbeat, JobClock::time_point now) {
   Rank& sender = ranks_.at(static_cast<size_t>(rank));
@@ -28,6 +28,12 @@ bool Attendance::everybody_leaves() const {
   return std::all_of(ranks_.begin(), ranks_.end(), [](const Rank& rank) { return rank.leaves; });
 }
 
+void Attendance::gone(int rank) { ranks_.at(static_cast<size_t>(rank)).is_gone = true; }
+
+bool Attendance::everybody_is_gone() const {
+  return std::all_of(ranks_.begin(), ranks_.end(), [](const Rank& rank) { return rank.is_gone; });
+}
+
 void Attendance::forgive(JobClock::time_point now) {
   for (Rank& rank : ranks_) rank.heard = rank.changed = now;
 }
@@ -37,6 +43,7 @@ std::optional<LostRank> Attendance::lost(JobClock::time_point now, double timeou
   uint64_t awaited = 0;  // collectives that a rank has waited in for too long
   for (size_t i = 0; i < ranks_.size(); ++i) {
     const Rank& rank = ranks_[i];
+    if (rank.is_gone) continue;
     const double silent_s = seconds_between(rank.heard, now);
     if (silent_s > timeout_s && (!lost || silent_s > lost->since_s)) {
       lost = LostRank{static_cast<int>(i), silent_s, timeout_s, true, rank.last};
@@ -48,7 +55,8 @@ std::optional<LostRank> Attendance::lost(JobClock::time_point now, double timeou
   for (size_t i = 0; i < ranks_.size(); ++i) {
     const Rank& rank = ranks_[i];
     const double same_s = seconds_between(rank.changed, now);
-    if (rank.last.num_collectives >= awaited || same_s <= kStuckTimeouts * timeout_s) continue;
+    if (rank.is_gone || rank.last.num_collectives >= awaited || same_s <= kStuckTimeouts * timeout_s)
+      continue;
     if (!lost || rank.last.num_collectives < lost->last.num_collectives)
       lost = LostRank{static_cast<int>(i), same_s, kStuckTimeouts * timeout_s, false, rank.last};
   }

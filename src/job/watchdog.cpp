@@ -18,7 +18,8 @@ constexpr double kSlept_s = 1;
 // thousand ranks a second.
 double news_interval_s(int num_ranks) { return std::max(0.1, num_ranks / 4000.0); }
 
-// A rank sends its heartbeat, or this when it leaves. Rank 0 answers with the timeout, or with this.
+// A rank sends its heartbeat; this, when it would leave; and this again as its last message. Rank 0 answers
+// heartbeats with the timeout, and says this, its last message, when all would leave.
 constexpr std::string_view kLeave = "leave";
 
 }  // namespace
@@ -51,7 +52,7 @@ void Watchdog::run() {
     while (!quit_) {
       const auto now = JobClock::now();
       const bool is_over = receive_all(now);
-      if (attendance_ && told_timeout_s_ != timeout_s_) tell_timeout(now);
+      if (attendance_ && !leave_was_told_ && told_timeout_s_ != timeout_s_) tell_timeout(now);
       send_beat(now);
       if (is_over && !channel_->is_sending()) return;
       if (!is_over) look_for_lost(now);
@@ -68,23 +69,26 @@ bool Watchdog::receive_all(JobClock::time_point now) {
     if (!attendance_) {
       heard_from_rank_0_ = now;
       if (received->bytes == kLeave) {
+        channel_->send(0, std::string(kLeave));
         leave_was_told_ = true;
       } else {
         const double timeout_s = parse_double(received->bytes).value_or(kDefaultTimeout_s);
         if (timeout_s != timeout_s_.exchange(timeout_s)) last_beat_ = {};  // the old rhythm may be too slow
       }
     } else if (received->bytes == kLeave) {
-      attendance_->leave(received->rank);
+      leave_was_told_ ? attendance_->gone(received->rank) : attendance_->leave(received->rank);
     } else {
       attendance_->heard(received->rank, unpack_heartbeat(received->bytes), now);
-      channel_->send(received->rank, cat(told_timeout_s_));
+      if (!leave_was_told_) channel_->send(received->rank, cat(told_timeout_s_));
     }
   }
   if (!attendance_) return leave_was_told_;
-  if (leave_was_told_) return true;
-  if (!attendance_->everybody_leaves()) return false;
-  for (int rank = 1; rank < num_ranks_; ++rank) channel_->send(rank, std::string(kLeave));
-  return leave_was_told_ = true;
+  if (!leave_was_told_ && attendance_->everybody_leaves()) {
+    leave_was_told_ = true;
+    for (int rank = 1; rank < num_ranks_; ++rank) channel_->send(rank, std::string(kLeave));
+    attendance_->gone(0);
+  }
+  return attendance_->everybody_is_gone();
 }
 
 // Hearts that beat for a longer timeout may be silent for longer than the new one.

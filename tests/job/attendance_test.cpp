@@ -94,6 +94,18 @@ TEST(Attendance, LeavingIsUnanimousAndStillWatched) {
   EXPECT_FALSE(attendance.everybody_leaves());
   attendance.leave(1);
   EXPECT_TRUE(attendance.everybody_leaves());
+  attendance.gone(0);
+  EXPECT_FALSE(attendance.everybody_is_gone());
+  EXPECT_EQ(attendance.lost(at(11), kTimeout_s)->rank, 1) << "who is gone is not missed";
+  attendance.gone(1);
+  EXPECT_TRUE(attendance.everybody_is_gone());
+  EXPECT_FALSE(attendance.lost(at(11), kTimeout_s));
+}
+
+TEST(Attendance, WhoWaitsForTheOthersToLeaveIsStillWatched) {
+  Attendance attendance(2, at(0));
+  attendance.leave(0);
+  attendance.leave(1);
   EXPECT_TRUE(attendance.lost(at(11), kTimeout_s));
 }
 

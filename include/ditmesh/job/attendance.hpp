@@ -33,6 +33,9 @@ class Attendance {
   /// It would leave when all others would, and waits for them.
   void leave(int rank);
   bool everybody_leaves() const;
+  /// Its last message has come.
+  void gone(int rank);
+  bool everybody_is_gone() const;
   /// Rank 0 itself did not run for a while: every rank has all its time again.
   void forgive(JobClock::time_point now);
 
@@ -44,6 +47,7 @@ class Attendance {
     JobClock::time_point heard;
     JobClock::time_point changed;  // what it does
     bool leaves = false;
+    bool is_gone = false;
   };
   std::vector<Rank> ranks_;
 };
