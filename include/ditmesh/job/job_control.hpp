@@ -56,7 +56,7 @@ class JobControl {
 
   /// Waits until every sample is in a shard, or the job stops and nobody has a batch any more.
   void wait_for_end();
-  /// Says good-bye; returns when rank 0 does so too.
+  /// Says good-bye; returns when all ranks have.
   void leave();
 
   /// Seconds for which next_order() waited.
