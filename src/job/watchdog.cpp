@@ -26,8 +26,7 @@ constexpr std::string_view kLeave = "leave";
 
 Watchdog::Watchdog(std::unique_ptr<ControlChannel> channel, int rank, int num_ranks, const Activity& activity,
                    Hooks hooks)
-    : rank_(rank),
-      num_ranks_(num_ranks),
+    : num_ranks_(num_ranks),
       activity_(activity),
       hooks_(std::move(hooks)),
       channel_(std::move(channel)),

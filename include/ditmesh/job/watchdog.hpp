@@ -47,7 +47,6 @@ class Watchdog {
   void send_beat(JobClock::time_point now);
   void look_for_lost(JobClock::time_point now);
 
-  const int rank_;
   const int num_ranks_;
   const Activity& activity_;
   Hooks hooks_;
