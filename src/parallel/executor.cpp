@@ -129,8 +129,9 @@ at::Tensor Executor::latents(const InFlight& batch) {
       const PerAxis& place = groups_.coordinate();
       size_t index = 0;
       if (axis == Axis::tensor) {
-        index = static_cast<size_t>(place[Axis::ulysses] +
-                                    place[Axis::ring] * groups_.mesh().degree(Axis::ulysses));
+        const auto num_ulysses = static_cast<size_t>(groups_.mesh().degree(Axis::ulysses));
+        index =
+            static_cast<size_t>(place[Axis::ulysses]) + static_cast<size_t>(place[Axis::ring]) * num_ulysses;
       } else if (axis == Axis::ulysses) {
         index = static_cast<size_t>(place[Axis::ring]);
       }
