@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <ctime>
 #include <filesystem>
 #include <set>
 
@@ -11,6 +10,7 @@
 #include "ditmesh/base/file.hpp"
 #include "ditmesh/base/text.hpp"
 #include "ditmesh/base/unicode.hpp"
+#include "ditmesh/base/utc_time.hpp"
 #include "generate_options.hpp"
 #include "job_coordinator.hpp"
 #include "rank_errors.hpp"
@@ -26,13 +26,6 @@ namespace fs = std::filesystem;
 // the encoders' weights are read.
 constexpr int64_t kAhead = 64;
 constexpr int64_t kAheadOfRelease = 4096;
-
-std::string utc_now() {
-  const std::time_t now = std::time(nullptr);
-  char text[32] = {};
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", std::gmtime(&now));
-  return text;
-}
 
 Mesh choose_mesh(const Options& options, int num_ranks) {
   const std::string& text = options.text("mesh");
@@ -269,7 +262,9 @@ void PreparedJob::look_at_output(const Log& log) {
   const auto pending = count_samples();
   settings_.has_work = !pending.empty();
   if (settings_.has_work) {
-    check_space(output, estimate_bytes(pending, record_.save_latents ? model_.vae.latent_channels : 0), log);
+    check_space(output,
+                estimate_bytes(pending, image_format_, record_.save_latents ? model_.vae.latent_channels : 0),
+                log);
   }
 }
 
@@ -314,16 +309,11 @@ bool PreparedJob::is_ours(int64_t shard) const { return in_part(shard, part_.ind
 // Parts that begin at the same time have nothing before them to be compared with, but each other.
 void PreparedJob::compare_with_other_parts() const {
   const fs::path output = options_.text("output");
-  const auto extends = [](const JobRecord& longer, const JobRecord& shorter) {
-    return std::count(longer.extended_at.begin(), longer.extended_at.end(), shorter.num_samples) > 0;
-  };
   for (const JobRecord& other : read_job_records(output)) {
     if (other.part == part_) continue;
     const auto differences = sampling_differences(other, record_);
     if (!differences.empty()) throw other_sampling_error(output, differences);
-    if (manifest_change(other, record_) != ManifestChange::none && !extends(record_, other) &&
-        !extends(other, record_))
-      throw other_manifest_error(output, other, record_);
+    if (!manifests_agree(other, record_)) throw other_manifest_error(output, other, record_);
   }
 }
 

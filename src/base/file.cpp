@@ -63,17 +63,22 @@ std::string read_file(const std::filesystem::path& path) {
   return content.str();
 }
 
+bool write_all(int file_descriptor, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(file_descriptor, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return false;
+    bytes.remove_prefix(static_cast<size_t>(written));
+  }
+  return true;
+}
+
 void write_file_atomically(const std::filesystem::path& path, std::string_view content) {
   const std::filesystem::path temporary = path.string() + ".tmp";
   {
     const FileDescriptor descriptor(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC);
     if (!descriptor) fail("create", temporary);
-    while (!content.empty()) {
-      const ssize_t written = ::write(descriptor.get(), content.data(), content.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) fail("write", temporary);
-      content.remove_prefix(static_cast<size_t>(written));
-    }
+    if (!write_all(descriptor.get(), content)) fail("write", temporary);
   }
   rename_durably(temporary, path);
 }

@@ -69,6 +69,20 @@ std::string ImageFormat::to_string() const {
 
 std::string_view ImageFormat::media_type() const { return names_of(kind).media_type; }
 
+double ImageFormat::expected_share() const {
+  switch (kind) {
+    case ImageKind::raw:
+      return 1;
+    case ImageKind::png:
+      return 0.7;
+    case ImageKind::webp:
+      return 0.6;
+    case ImageKind::jpeg:
+      return quality <= 90 ? 0.2 : quality <= 95 ? 0.3 : 0.6;
+  }
+  return 1;
+}
+
 void ImageFormat::check_size(int32_t height, int32_t width) const {
   if (kind != ImageKind::webp || std::max(height, width) <= kMaxWebpSide) return;
   throw ConfigError(cat("--image-format webp holds pictures of at most ", kMaxWebpSide,

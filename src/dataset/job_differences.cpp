@@ -78,6 +78,13 @@ ManifestChange manifest_change(const JobRecord& before, const JobRecord& now) {
   return now.manifest_num_rows > before.manifest_num_rows ? ManifestChange::grown : ManifestChange::other;
 }
 
+bool manifests_agree(const JobRecord& part, const JobRecord& other) {
+  const auto extends = [](const JobRecord& longer, const JobRecord& shorter) {
+    return std::count(longer.extended_at.begin(), longer.extended_at.end(), shorter.num_samples) > 0;
+  };
+  return manifest_change(part, other) == ManifestChange::none || extends(part, other) || extends(other, part);
+}
+
 ConfigError other_sampling_error(const std::filesystem::path& output,
                                  const std::vector<std::string>& differences) {
   return ConfigError(cat("the job in ", output, " makes other samples: ", join(differences, "; ")),

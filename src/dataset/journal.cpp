@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "ditmesh/base/error.hpp"
+#include "ditmesh/base/file.hpp"
 #include "ditmesh/base/hash.hpp"
 #include "ditmesh/base/test_pause.hpp"
 #include "ditmesh/base/text.hpp"
@@ -147,16 +148,6 @@ std::optional<std::string> next_payload(std::istream& in, int64_t bytes_left) {
 [[noreturn]] void fail(std::string_view doing, const std::filesystem::path& path) {
   throw EnvironmentError(cat("cannot ", doing, " the journal ", path, ": ", std::strerror(errno)),
                          "check the folder, its permissions and the free space");
-}
-
-bool write_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return false;
-    bytes.remove_prefix(static_cast<size_t>(written));
-  }
-  return true;
 }
 
 struct JournalName {

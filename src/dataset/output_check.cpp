@@ -85,12 +85,13 @@ void refuse_foreign_files(const std::filesystem::path& output) {
                     "give a folder that does not exist yet, or an empty one");
 }
 
-uint64_t sample_bytes(const PendingSamples& pending, int64_t latent_channels) {
+// `share` of the pixels' bytes, and all that is beside them.
+uint64_t sample_bytes(const PendingSamples& pending, double share, int64_t latent_channels) {
   const auto height = static_cast<uint64_t>(pending.height);
   const auto width = static_cast<uint64_t>(pending.width);
   const uint64_t latents = static_cast<uint64_t>(latent_channels) * (height / kLatentPixels) *
                            (width / kLatentPixels) * sizeof(float);
-  return height * width * 3 + latents + kColumnBytes;
+  return static_cast<uint64_t>(static_cast<double>(height * width * 3) * share) + latents + kColumnBytes;
 }
 
 }  // namespace
@@ -126,21 +127,23 @@ uint64_t free_bytes(const std::filesystem::path& output) {
   return static_cast<uint64_t>(space.f_bavail) * space.f_frsize;
 }
 
-uint64_t estimate_bytes(const std::vector<PendingSamples>& pending, int64_t latent_channels) {
+uint64_t estimate_bytes(const std::vector<PendingSamples>& pending, const ImageFormat& format,
+                        int64_t latent_channels) {
   uint64_t all = 0;
   uint64_t largest_shard = 0;
   for (const PendingSamples& samples : pending) {
-    const uint64_t each = sample_bytes(samples, latent_channels);
     const auto in_shard = static_cast<uint64_t>(std::min(samples.shard_size, samples.num_samples));
-    all += each * static_cast<uint64_t>(samples.num_samples);
-    largest_shard = std::max(largest_shard, each * in_shard);
+    all += sample_bytes(samples, format.expected_share(), latent_channels) *
+           static_cast<uint64_t>(samples.num_samples);
+    // Journals hold pixels, whatever the format.
+    largest_shard = std::max(largest_shard, sample_bytes(samples, 1, latent_channels) * in_shard);
   }
   return all + 2 * largest_shard;
 }
 
 void check_space(const std::filesystem::path& output, uint64_t needed_bytes, uint64_t available_bytes,
                  const Log& log) {
-  const std::string estimate = cat("the job needs at most ", human_bytes(needed_bytes), " in ", output, ", ",
+  const std::string estimate = cat("the job needs about ", human_bytes(needed_bytes), " in ", output, ", ",
                                    human_bytes(available_bytes), " are free");
   if (available_bytes < needed_bytes) {
     throw EnvironmentError(estimate, "make room, choose another --output, or make fewer samples (--limit)");

@@ -9,13 +9,13 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
-#include <ctime>
 #include <thread>
 #include <utility>
 
 #include "ditmesh/base/error.hpp"
 #include "ditmesh/base/file.hpp"
 #include "ditmesh/base/text.hpp"
+#include "ditmesh/base/utc_time.hpp"
 
 namespace ditmesh {
 
@@ -100,14 +100,6 @@ int open_lock(const std::filesystem::path& path) {
 std::string user_name() {
   if (const passwd* user = ::getpwuid(::geteuid())) return user->pw_name;
   return cat("user ", ::geteuid());
-}
-
-std::string utc_now() {
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  std::array<char, 32> text{};
-  std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", ::gmtime_r(&now, &parts));
-  return text.data();
 }
 
 [[noreturn]] void fail_taken(const std::filesystem::path& output) {

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "ditmesh/base/error.hpp"
+#include "ditmesh/base/file.hpp"
 #include "ditmesh/base/text.hpp"
 
 // The file: kMagic | samples | offset of every 16th sample | further columns (texts) | Foot.
@@ -160,13 +161,7 @@ void SampleStoreWriter::append_text(const std::string& text) {
 }
 
 void SampleStoreWriter::flush() {
-  std::string_view rest = pending_;
-  while (!rest.empty()) {
-    const ssize_t written = ::write(fd_, rest.data(), rest.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail("write", path_);
-    rest.remove_prefix(static_cast<size_t>(written));
-  }
+  if (!write_all(fd_, pending_)) fail("write", path_);
   pending_.clear();
 }
 

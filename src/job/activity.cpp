@@ -35,6 +35,11 @@ Heartbeat Activity::now() const {
   return heartbeat;
 }
 
+uint64_t Activity::num_changes() const {
+  const std::lock_guard lock(mutex_);
+  return num_changes_;
+}
+
 Activity::Waiting::Waiting(Activity& activity) : activity_(activity) {
   const std::lock_guard lock(activity_.mutex_);
   ++activity_.num_collectives_;

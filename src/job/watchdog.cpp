@@ -109,10 +109,10 @@ void Watchdog::send_beat(JobClock::time_point now) {
   // They go on until all have come: a rank can be lost here too.
   if (leave_was_told_) return;
   const double since_s = seconds_between(last_beat_, now);
-  const Heartbeat heartbeat = activity_.now();
-  const bool has_changed = heartbeat.num_changes != last_change_;
+  const bool has_changed = activity_.num_changes() != last_change_;
   if (since_s < std::min(1.0, timeout_s_ / 5) && !(has_changed && since_s >= news_interval_s(num_ranks_)))
     return;
+  const Heartbeat heartbeat = activity_.now();
   last_beat_ = now;
   last_change_ = heartbeat.num_changes;
   if (attendance_) {

@@ -4,6 +4,7 @@
 #include <ATen/ops/tensor.h>
 
 #include <algorithm>
+#include <string_view>
 #include <unordered_set>
 
 #include "ditmesh/base/error.hpp"
@@ -115,10 +116,12 @@ bool PromptCache::prepare(const std::vector<std::vector<std::string>>& groups, c
   std::unordered_set<std::string> window;
   std::vector<std::string> in_order;  // the batch at hand first
   for (const auto& group : groups) {
-    std::unordered_set<std::string> larger = window;
-    larger.insert(group.begin(), group.end());
+    std::unordered_set<std::string_view> fresh;
+    for (const std::string& prompt : group) {
+      if (!window.contains(prompt)) fresh.insert(prompt);
+    }
     // The batch at hand is needed whatever its size.
-    if (larger.size() > room && !window.empty()) break;
+    if (window.size() + fresh.size() > room && !window.empty()) break;
     for (const std::string& prompt : group) {
       if (window.insert(prompt).second) in_order.push_back(prompt);
     }

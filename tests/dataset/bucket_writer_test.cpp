@@ -5,7 +5,7 @@
 #include "ditmesh/dataset/compare.hpp"
 #include "ditmesh/dataset/reader.hpp"
 #include "ditmesh/dataset/shard.hpp"
-#include "encoded_pictures.hpp"
+#include "hdf5_api.hpp"
 #include "helpers.hpp"
 
 namespace ditmesh {
@@ -15,12 +15,10 @@ using ::testing::AllOf;
 using testing::done_record;
 using testing::error_of;
 using testing::failed_record;
-using testing::has_object;
 using ::testing::HasSubstr;
+using testing::Hdf5Api;
 using testing::Job;
 using testing::kEncodedFormats;
-using testing::read_encoded;
-using testing::read_text_attribute_of;
 using testing::TemporaryFolder;
 
 constexpr const char* kName = "16x24-000000";
@@ -56,13 +54,13 @@ TEST(BucketWriter, LeavesPictureFilesByThePlainHdf5Api) {
     EXPECT_EQ(job.write(folder.path(), 0, written_as(text)), (StatusCounts{1, 2, 1}));
     const auto path = shard_of(folder);
     const ImageFormat format = ImageFormat::parse(text);
-    EXPECT_EQ(read_text_attribute_of(path, "/", "image_format"), text);
-    EXPECT_EQ(read_text_attribute_of(path, kEncoded, "media_type"), format.media_type());
-    EXPECT_EQ(read_text_attribute_of(path, kEncoded, "axes"), "sample");
-    EXPECT_EQ(read_text_attribute_of(path, kEncoded, "units"),
+    EXPECT_EQ(Hdf5Api(path).attribute("/", "image_format"), text);
+    EXPECT_EQ(Hdf5Api(path).attribute(kEncoded, "media_type"), format.media_type());
+    EXPECT_EQ(Hdf5Api(path).attribute(kEncoded, "axes"), "sample");
+    EXPECT_EQ(Hdf5Api(path).attribute(kEncoded, "units"),
               "bytes of a picture file, none where there is no picture");
-    EXPECT_FALSE(has_object(path, "/16x24/images"));
-    const auto encoded = read_encoded(path, kEncoded);
+    EXPECT_FALSE(Hdf5Api(path).exists("/16x24/images"));
+    const auto encoded = Hdf5Api(path).encoded(kEncoded);
     ASSERT_EQ(encoded.size(), 4U);
     EXPECT_EQ(encoded[1], "") << "failed";
     EXPECT_EQ(encoded[2], "") << "missing";
@@ -90,9 +88,9 @@ TEST(BucketWriter, LeavesRawPicturesWithoutTheColumn) {
   const Job job = job_of_four();
   journal_some(job, folder.path());
   job.write(folder.path(), 0);
-  EXPECT_EQ(read_text_attribute_of(shard_of(folder), "/", "image_format"), "raw");
-  EXPECT_FALSE(has_object(shard_of(folder), kEncoded));
-  EXPECT_FALSE(has_object(shard_of(folder), "/samples/encoded_sha256"));
+  EXPECT_EQ(Hdf5Api(shard_of(folder)).attribute("/", "image_format"), "raw");
+  EXPECT_FALSE(Hdf5Api(shard_of(folder)).exists(kEncoded));
+  EXPECT_FALSE(Hdf5Api(shard_of(folder)).exists("/samples/encoded_sha256"));
   write_index(folder.path());
   EXPECT_TRUE(Dataset(folder.path()).image_format().is_raw());
 }
@@ -101,8 +99,8 @@ TEST(BucketWriter, MakesAShardWithoutPictures) {
   const TemporaryFolder folder;
   const Job job = job_of_four();
   EXPECT_EQ(job.write(folder.path(), 0, written_as("webp")), (StatusCounts{4, 0, 0}));
-  EXPECT_EQ(read_encoded(shard_of(folder), kEncoded), std::vector<std::string>(4));
-  EXPECT_TRUE(has_object(shard_of(folder), "/samples/encoded_sha256"));
+  EXPECT_EQ(Hdf5Api(shard_of(folder)).encoded(kEncoded), std::vector<std::string>(4));
+  EXPECT_TRUE(Hdf5Api(shard_of(folder)).exists("/samples/encoded_sha256"));
 }
 
 TEST(BucketWriter, KeepsLatentsBesideEncodedPictures) {
@@ -127,12 +125,12 @@ TEST(BucketWriter, CopiesPicturesOfTheOldFileByteForByte) {
     journal_some(job, folder.path());
     job.write(folder.path(), 0, written_as(text));
     remove_journals(folder.path(), kName);
-    const auto before = read_encoded(shard_of(folder), kEncoded);
+    const auto before = Hdf5Api(shard_of(folder)).encoded(kEncoded);
     write_index(folder.path());
     const DatasetRow row_before = Dataset(folder.path()).row(3);
     JournalWriter(journal_path(folder.path(), kName, 0, 2)).append(done_record(job.sample_at(0, 1), 1));
     EXPECT_EQ(job.write(folder.path(), 0, written_as(text)), (StatusCounts{1, 3, 0}));
-    const auto after = read_encoded(shard_of(folder), kEncoded);
+    const auto after = Hdf5Api(shard_of(folder)).encoded(kEncoded);
     EXPECT_EQ(after[0], before[0]);
     EXPECT_EQ(after[3], before[3]);
     EXPECT_EQ(after[1], ImageFormat::parse(text).encode(done_record(job.sample_at(0, 1), 1).image));
@@ -153,7 +151,7 @@ TEST(BucketWriter, DoesNotHideDamageByCopyingIt) {
   const std::string recorded = Dataset(folder.path()).row(0).encoded_sha256;
   testing::DamagedFile(shard_of(folder)).set_bytes(kEncoded, 0, "hello");
   job.write(folder.path(), 0, written_as("jpeg:60"));
-  EXPECT_EQ(read_encoded(shard_of(folder), kEncoded)[0], "hello");
+  EXPECT_EQ(Hdf5Api(shard_of(folder)).encoded(kEncoded)[0], "hello");
   write_index(folder.path(), {0});
   const Dataset dataset(folder.path());
   EXPECT_EQ(dataset.row(0).encoded_sha256, recorded);

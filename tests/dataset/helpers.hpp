@@ -22,6 +22,8 @@
 
 namespace ditmesh::testing {
 
+inline const std::vector<const char*> kEncodedFormats = {"png", "webp", "jpeg:60"};
+
 /// The text of the error that `call` throws, which must be an `E`.
 template <typename E, typename Call>
 std::string error_of(Call call) {

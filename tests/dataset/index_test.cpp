@@ -8,7 +8,7 @@
 #include "ditmesh/base/file.hpp"
 #include "ditmesh/base/hash.hpp"
 #include "ditmesh/dataset/reader.hpp"
-#include "encoded_pictures.hpp"
+#include "hdf5_api.hpp"
 #include "helpers.hpp"
 
 namespace ditmesh {
@@ -18,6 +18,7 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using testing::error_of;
 using ::testing::HasSubstr;
+using testing::Hdf5Api;
 using testing::Job;
 using testing::picture_of;
 using testing::TemporaryFolder;
@@ -155,22 +156,22 @@ TEST(Index, LeadsToEncodedPicturesByLinksAndVirtualDatasets) {
     const ImageFormat format = ImageFormat::parse(text);
     job.write_all(folder.path(), {}, format);
     const auto path = folder.path() / "dataset.h5";
-    const auto all = testing::read_encoded(path, "/16x24/encoded");
-    const auto third_shard = testing::read_encoded(path, "/by_shard/16x24-000002/16x24/encoded");
+    const auto all = Hdf5Api(path).encoded("/16x24/encoded");
+    const auto third_shard = Hdf5Api(path).encoded("/by_shard/16x24-000002/16x24/encoded");
     ASSERT_EQ(all.size(), 6U);
     ASSERT_EQ(third_shard.size(), 2U);
     EXPECT_EQ(all[4], third_shard[0]);
     EXPECT_EQ(all[5], format.encode(picture_of(16, 24, job.sample_at(5, 1).seed)));
-    EXPECT_EQ(testing::read_text_attribute_of(path, "/", "image_format"), text);
-    EXPECT_EQ(testing::read_text_attribute_of(path, "/16x24/encoded", "media_type"), format.media_type());
-    EXPECT_EQ(testing::read_text_attribute_of(path, "/16x24/encoded", "axes"), "sample");
-    EXPECT_THAT(testing::read_text_attribute_of(path, "/16x24", "pixels_are_in"),
+    EXPECT_EQ(Hdf5Api(path).attribute("/", "image_format"), text);
+    EXPECT_EQ(Hdf5Api(path).attribute("/16x24/encoded", "media_type"), format.media_type());
+    EXPECT_EQ(Hdf5Api(path).attribute("/16x24/encoded", "axes"), "sample");
+    EXPECT_THAT(Hdf5Api(path).attribute("/16x24", "pixels_are_in"),
                 ::testing::StartsWith("/by_shard/SHARD/16x24/encoded[INDEX], "));
-    EXPECT_TRUE(testing::has_object(path, "/preview"));
-    EXPECT_FALSE(testing::has_object(path, "/16x24/images"));
+    EXPECT_TRUE(Hdf5Api(path).exists("/preview"));
+    EXPECT_FALSE(Hdf5Api(path).exists("/16x24/images"));
     EXPECT_EQ(Dataset(folder.path()).row(11).encoded_sha256, sha256_hex(all[5]));
     write_index(folder.path(), {.preview_pictures = 0, .max_virtual_shards = 2});
-    EXPECT_FALSE(testing::has_object(path, "/16x24/encoded")) << "there are too many shards";
+    EXPECT_FALSE(Hdf5Api(path).exists("/16x24/encoded")) << "there are too many shards";
   }
 }
 

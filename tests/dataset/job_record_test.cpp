@@ -189,5 +189,19 @@ TEST(JobDifferences, TellAGrownManifestFromAnotherOne) {
   EXPECT_EQ(manifest_change(record(), now), ManifestChange::none);
 }
 
+TEST(JobDifferences, PartsAgreeWhenOneWasExtendedBeyondTheOther) {
+  JobRecord shorter = record();
+  shorter.extended_at = {};
+  EXPECT_TRUE(manifests_agree(shorter, shorter));
+  JobRecord longer = shorter;
+  longer.manifest_rows_sha256 = std::string(64, 'e');
+  longer.manifest_num_rows += 1;
+  longer.num_samples += 2;
+  EXPECT_FALSE(manifests_agree(shorter, longer));
+  longer.extended_at = {shorter.num_samples};
+  EXPECT_TRUE(manifests_agree(shorter, longer));
+  EXPECT_TRUE(manifests_agree(longer, shorter));
+}
+
 }  // namespace
 }  // namespace ditmesh

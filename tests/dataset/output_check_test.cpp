@@ -103,20 +103,24 @@ TEST(Space, IsEstimatedFromPixelsLatentsAndJournals) {
   EXPECT_EQ(estimate_bytes({{16, 24, 10, 4}}), (10 + 2 * 4) * small);
   EXPECT_EQ(estimate_bytes({{16, 24, 3, 4}}), (3 + 2 * 3) * small) << "a shard that is not full";
   const uint64_t large = 32 * 32 * 3 + 16 * 4 * 4 * 4 + kColumns;
-  EXPECT_EQ(estimate_bytes({{16, 24, 1, 4}, {32, 32, 5, 2}}, 16),
+  EXPECT_EQ(estimate_bytes({{16, 24, 1, 4}, {32, 32, 5, 2}}, {}, 16),
             small + 16 * 2 * 3 * 4 + (5 + 2 * 2) * large);
   EXPECT_EQ(estimate_bytes({{4096, 4096, 10'000'000, 1000}}),
             (uint64_t{10'000'000} + 2000) * (uint64_t{4096} * 4096 * 3 + kColumns))
       << "beyond 32 bits";
+  const uint64_t as_jpeg = 256 * 256 * 3 / 5 + kColumns;
+  EXPECT_EQ(estimate_bytes({{256, 256, 10, 4}}, ImageFormat::parse("jpeg:90")),
+            10 * as_jpeg + 2 * 4 * (256 * 256 * 3 + kColumns))
+      << "journals hold pixels";
 }
 
 TEST(Space, IsSaidOrRefused) {
   std::string said;
   const Log log([&](LogLevel, const std::string& message) { said = message; });
   check_space("out", 3 << 20, 3 << 20, log);
-  EXPECT_EQ(said, "the job needs at most 3.0 MiB in \"out\", 3.0 MiB are free");
+  EXPECT_EQ(said, "the job needs about 3.0 MiB in \"out\", 3.0 MiB are free");
   EXPECT_EQ(error_of<EnvironmentError>([&] { check_space("out", 3 << 20, 1 << 20, log); }),
-            "the job needs at most 3.0 MiB in \"out\", 1.0 MiB are free: make room, choose another --output, "
+            "the job needs about 3.0 MiB in \"out\", 1.0 MiB are free: make room, choose another --output, "
             "or make "
             "fewer samples (--limit)");
 }
@@ -125,7 +129,7 @@ TEST(Space, IsAskedOfTheNearestFolder) {
   const TemporaryFolder folder;
   EXPECT_GT(free_bytes(folder.path() / "not/there/yet"), 0U);
   EXPECT_THAT(error_of<EnvironmentError>([&] { check_space(folder.path() / "not", uint64_t{1} << 62); }),
-              HasSubstr("needs at most 4096.0 PiB in"));
+              HasSubstr("needs about 4096.0 PiB in"));
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "ditmesh/base/file.hpp"
 #include "ditmesh/base/hash.hpp"
+#include "hdf5_api.hpp"
 #include "helpers.hpp"
 
 namespace ditmesh {
@@ -18,71 +19,10 @@ using testing::error_of;
 using testing::failed_record;
 using testing::FileSizeLimit;
 using ::testing::HasSubstr;
+using testing::Hdf5Api;
 using testing::Job;
 using testing::small_pictures;
 using testing::TemporaryFolder;
-
-// The files as another program sees them: the HDF5 C API and nothing of ours.
-class Hdf5Api {
- public:
-  explicit Hdf5Api(const std::filesystem::path& path)
-      : file_(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT)) {}
-  ~Hdf5Api() { H5Fclose(file_); }
-  Hdf5Api(const Hdf5Api&) = delete;
-  Hdf5Api& operator=(const Hdf5Api&) = delete;
-
-  template <typename T>
-  std::vector<T> numbers(const char* name, hid_t type) const {
-    const hid_t dataset = H5Dopen2(file_, name, H5P_DEFAULT);
-    const hid_t space = H5Dget_space(dataset);
-    std::vector<T> values(static_cast<size_t>(H5Sget_simple_extent_npoints(space)));
-    EXPECT_GE(H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()), 0) << name;
-    H5Sclose(space);
-    H5Dclose(dataset);
-    return values;
-  }
-
-  std::vector<std::string> texts(const char* name) const {
-    const hid_t type = H5Tcopy(H5T_C_S1);
-    H5Tset_size(type, H5T_VARIABLE);
-    H5Tset_cset(type, H5T_CSET_UTF8);
-    std::vector<std::string> values;
-    for (char* text : numbers<char*>(name, type)) {
-      values.emplace_back(text == nullptr ? "" : text);
-      H5free_memory(text);
-    }
-    H5Tclose(type);
-    return values;
-  }
-
-  std::string attribute(const char* object, const char* name) const {
-    const hid_t attribute = H5Aopen_by_name(file_, object, name, H5P_DEFAULT, H5P_DEFAULT);
-    const hid_t type = H5Tcopy(H5T_C_S1);
-    H5Tset_size(type, H5T_VARIABLE);
-    H5Tset_cset(type, H5T_CSET_UTF8);
-    char* text = nullptr;
-    EXPECT_GE(H5Aread(attribute, type, static_cast<void*>(&text)), 0) << object << " " << name;
-    std::string value = text == nullptr ? "" : text;
-    H5free_memory(text);
-    H5Tclose(type);
-    H5Aclose(attribute);
-    return value;
-  }
-
-  int64_t number_attribute(const char* object, const char* name) const {
-    const hid_t attribute = H5Aopen_by_name(file_, object, name, H5P_DEFAULT, H5P_DEFAULT);
-    int64_t value = -1;
-    EXPECT_GE(H5Aread(attribute, H5T_NATIVE_INT64, &value), 0) << object << " " << name;
-    H5Aclose(attribute);
-    return value;
-  }
-
-  bool exists(const char* name) const { return H5Lexists(file_, name, H5P_DEFAULT) > 0; }
-  hid_t open(const char* name) const { return H5Dopen2(file_, name, H5P_DEFAULT); }
-
- private:
-  hid_t file_;
-};
 
 Manifest three_rows() {
   Manifest manifest = manifest_from_prompts({"une forêt", "a cat", "a dog"});

@@ -4,7 +4,7 @@
 #include "ditmesh/base/file.hpp"
 #include "ditmesh/base/hash.hpp"
 #include "ditmesh/dataset/verify.hpp"
-#include "encoded_pictures.hpp"
+#include "hdf5_api.hpp"
 #include "helpers.hpp"
 
 namespace ditmesh {
@@ -14,11 +14,11 @@ using ::testing::AllOf;
 using testing::DamagedFile;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using testing::Hdf5Api;
 using ::testing::IsEmpty;
 using testing::Job;
 using testing::kEncodedFormats;
 using testing::picture_of;
-using testing::read_encoded;
 using ::testing::StartsWith;
 using testing::TemporaryFolder;
 
@@ -63,7 +63,7 @@ TEST(VerifyEncoded, FindsNothingInAGoodDataset) {
 TEST(VerifyEncoded, FindsEveryFlippedByte) {
   for (const char* format : kEncodedFormats) {
     const EncodedDataset dataset(format);
-    const std::string picture = read_encoded(dataset.shard(), kEncoded)[1];
+    const std::string picture = Hdf5Api(dataset.shard()).encoded(kEncoded)[1];
     const std::string whole = read_file(dataset.shard());
     const size_t begin = whole.find(picture);
     ASSERT_NE(begin, std::string::npos);

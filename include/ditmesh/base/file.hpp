@@ -12,6 +12,9 @@ namespace ditmesh {
 /// The whole file; throws ConfigError naming the path if it cannot be read.
 std::string read_file(const std::filesystem::path& path);
 
+/// Writes all bytes, however many calls that takes; false, with errno set, when one of them failed.
+bool write_all(int file_descriptor, std::string_view bytes);
+
 /// Writes under a temporary name, syncs, renames, syncs the folder: the file
 /// is complete or not there. Throws EnvironmentError.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);

@@ -27,6 +27,10 @@ struct ImageFormat {
   /// "image/png" and the like; empty for raw.
   std::string_view media_type() const;
 
+  /// Of the bytes of the pixels, what pictures may be expected to take: more than any of 26 photographs took
+  /// (scikit-image's and scikit-learn's), much less than noise takes. 1 for raw.
+  double expected_share() const;
+
   /// Throws ConfigError if the format cannot hold pictures of height × width.
   void check_size(int32_t height, int32_t width) const;
 

@@ -84,6 +84,9 @@ enum class ManifestChange {
 /// By the rows, not the file: other line ends or comments change nothing.
 ManifestChange manifest_change(const JobRecord& before, const JobRecord& now);
 
+/// Whether two parts of one dataset have the same rows, or one of them those that --extend added to them.
+bool manifests_agree(const JobRecord& part, const JobRecord& other);
+
 /// The errors that refuse to go on in OUTPUT, with the remedy.
 ConfigError other_sampling_error(const std::filesystem::path& output,
                                  const std::vector<std::string>& differences);

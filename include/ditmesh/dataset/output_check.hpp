@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "ditmesh/base/log.hpp"
+#include "ditmesh/dataset/image_format.hpp"
 #include "ditmesh/dataset/part.hpp"
 
 namespace ditmesh {
@@ -30,11 +31,11 @@ struct PendingSamples {
   int64_t shard_size = 0;  // samples
 };
 
-/// What the samples take at most: uncompressed pixels (encoded pictures take less, but for noise, which as
-/// PNG takes 0.2 % more: measured at 1024x1024), with `latent_channels` > 0 also float32 latents of an eighth
-/// of the sides, 4 KiB each for the columns; and twice the largest shard, whose journals stand beside it
-/// until it is complete.
-uint64_t estimate_bytes(const std::vector<PendingSamples>& pending, int64_t latent_channels = 0);
+/// What the samples take: pixels, uncompressed or as much as is expected of the format, with
+/// `latent_channels` > 0 also float32 latents of an eighth of the sides, 4 KiB each for the columns; and
+/// twice the largest shard, whose journals stand beside it until it is complete.
+uint64_t estimate_bytes(const std::vector<PendingSamples>& pending, const ImageFormat& format = {},
+                        int64_t latent_channels = 0);
 
 /// Says the estimate; throws EnvironmentError if it is more than what is free.
 void check_space(const std::filesystem::path& output, uint64_t needed_bytes, const Log& log = {});

@@ -27,6 +27,7 @@ class Activity {
   void set_step(int64_t step, int64_t steps);
 
   Heartbeat now() const;
+  uint64_t num_changes() const;
 
   /// While it lives, this rank waits for all others in a collective call.
   class Waiting {
