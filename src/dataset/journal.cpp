@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -12,24 +11,20 @@
 #include <tuple>
 #include <utility>
 
+#include "ditmesh/base/checked_record.hpp"
 #include "ditmesh/base/error.hpp"
 #include "ditmesh/base/file.hpp"
-#include "ditmesh/base/hash.hpp"
 #include "ditmesh/base/test_pause.hpp"
 #include "ditmesh/base/text.hpp"
 
-// The file: kMagic, then records of
-//   uint64 size of the payload | payload | first 8 bytes of its SHA-256
-// Payload, little-endian without gaps: Head, error text, pixels, latents.
+// The file: kMagic, then checked records (base/checked_record.hpp). Payload, little-endian without gaps:
+// Head, error text, pixels, latents.
 
 namespace ditmesh {
 
 namespace {
 
 constexpr std::string_view kMagic = "ditmesh journal 1\n";
-constexpr size_t kChecksumBytes = 8;
-// Larger than any record; a length above it is damage.
-constexpr uint64_t kMaxPayloadBytes = uint64_t{1} << 34;
 
 struct Head {
   int64_t row = 0;
@@ -53,14 +48,6 @@ struct Head {
   }
 };
 static_assert(sizeof(Head) == 64, "Head is written as it stands in memory: it must have no gaps");
-
-std::array<uint8_t, kChecksumBytes> checksum(std::string_view payload) {
-  Sha256 hash;
-  hash.update(payload);
-  std::array<uint8_t, kChecksumBytes> first{};
-  std::copy_n(hash.digest().begin(), kChecksumBytes, first.begin());
-  return first;
-}
 
 template <typename T>
 void append_bytes(std::string& bytes, const T* from, size_t count) {
@@ -128,21 +115,6 @@ std::optional<JournalRecord> record_of(std::string_view payload) {
     std::memcpy(latents.values.data(), at, head.latent_bytes());
   }
   return record;
-}
-
-// The payload of the record at the reading position; nothing unless it is whole.
-std::optional<std::string> next_payload(std::istream& in, int64_t bytes_left) {
-  uint64_t size = 0;
-  if (!in.read(reinterpret_cast<char*>(&size), sizeof(size))) return std::nullopt;
-  if (size > kMaxPayloadBytes || size + sizeof(size) + kChecksumBytes > static_cast<uint64_t>(bytes_left)) {
-    return std::nullopt;
-  }
-  std::string payload(size, '\0');
-  std::array<uint8_t, kChecksumBytes> written{};
-  if (!in.read(payload.data(), static_cast<std::streamsize>(size))) return std::nullopt;
-  if (!in.read(reinterpret_cast<char*>(written.data()), kChecksumBytes)) return std::nullopt;
-  if (checksum(payload) != written) return std::nullopt;
-  return payload;
 }
 
 [[noreturn]] void fail(std::string_view doing, const std::filesystem::path& path) {
@@ -233,12 +205,9 @@ JournalWriter::JournalWriter(JournalWriter&& other) noexcept
 
 bool JournalWriter::write_record(const JournalRecord& record, int64_t& size_bytes) const {
   const std::string payload = payload_of(record);
-  const uint64_t size = payload.size();
   std::string bytes;
-  bytes.reserve(sizeof(size) + payload.size() + kChecksumBytes);
-  append_bytes(bytes, &size, 1);
-  bytes += payload;
-  append_bytes(bytes, checksum(payload).data(), kChecksumBytes);
+  bytes.reserve(payload.size() + kCheckedRecordBytes);
+  append_checked_record(bytes, payload);
   size_bytes += static_cast<int64_t>(bytes.size());
   const std::string_view first_half = std::string_view(bytes).substr(0, bytes.size() / 2);
   if (!write_all(fd_, first_half)) return false;
@@ -282,7 +251,7 @@ JournalReader::JournalReader(const std::filesystem::path& path) : path_(path) {
   }
   int64_t offset = static_cast<int64_t>(kMagic.size());
   while (offset < file_size) {
-    const auto payload = next_payload(in, file_size - offset);
+    const auto payload = read_checked_record(in, file_size - offset);
     const auto record = payload ? record_of(*payload) : std::nullopt;
     if (!record) {
       damage_ = cat("the journal ", path, " has ", entries_.size(), " whole records; the last ",
@@ -290,7 +259,7 @@ JournalReader::JournalReader(const std::filesystem::path& path) : path_(path) {
       return;
     }
     entries_.push_back({record->row, record->copy, record->position, record->status, offset});
-    offset += static_cast<int64_t>(sizeof(uint64_t) + payload->size() + kChecksumBytes);
+    offset += static_cast<int64_t>(payload->size() + kCheckedRecordBytes);
   }
 }
 
@@ -302,11 +271,10 @@ int64_t count_journal_records(const std::filesystem::path& path) {
   const auto file_size = static_cast<uint64_t>(in.tellg());
   uint64_t offset = kMagic.size();
   for (int64_t count = 0;; ++count) {
-    uint64_t size = 0;
     in.seekg(static_cast<std::streamoff>(offset));
-    if (!in.read(reinterpret_cast<char*>(&size), sizeof(size)) || size > kMaxPayloadBytes) return count;
-    offset += sizeof(size) + size + kChecksumBytes;
-    if (offset > file_size) return count;
+    const auto size = size_of_checked_record(in, file_size - offset);
+    if (!size) return count;
+    offset += *size;
   }
 }
 
@@ -320,7 +288,7 @@ JournalRecord JournalledSample::read() const {
   in.seekg(0, std::ios::end);
   const auto file_size = static_cast<int64_t>(in.tellg());
   in.seekg(entry.offset_bytes);
-  const auto payload = in ? next_payload(in, file_size - entry.offset_bytes) : std::nullopt;
+  const auto payload = in ? read_checked_record(in, file_size - entry.offset_bytes) : std::nullopt;
   auto record = payload ? record_of(*payload) : std::nullopt;
   if (!record) {
     throw EnvironmentError(cat("the journal ", journal, " changed: no record at byte ", entry.offset_bytes),

@@ -1,0 +1,164 @@
+#include "ditmesh/trace/summary.hpp"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+#include <utility>
+
+namespace ditmesh {
+
+namespace {
+
+double seconds(int64_t ns) { return static_cast<double>(ns) * 1e-9; }
+
+double median(std::vector<double> values) {
+  if (values.empty()) return 0;
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+RankSummary summarise_rank(const RankTrace& trace) {
+  RankSummary rank;
+  rank.rank = trace.info.rank;
+  rank.host = trace.info.host;
+  int64_t end_ns = trace.info.start_ns;
+  int64_t useful_end_ns = INT64_MIN;
+  double in_spans_s = 0;
+  std::vector<double> steps;
+  for (const Span& span : trace.spans) {
+    const double duration_s = seconds(span.duration_ns);
+    rank.seconds.at(static_cast<size_t>(span.phase)) += duration_s;
+    end_ns = std::max(end_ns, span.end_ns());
+    // A verb is waited for inside of what it is part of.
+    if (span.lane == Lane::generate && span.phase != Phase::communicate) in_spans_s += duration_s;
+    if (is_useful(span.phase)) {
+      rank.useful_s += duration_s;
+      useful_end_ns = span.end_ns();
+    }
+    if (span.phase == Phase::communicate && span.start_ns < useful_end_ns) rank.useful_s -= duration_s;
+    if (span.phase == Phase::denoise) steps.push_back(duration_s / std::max(1, span.num_samples));
+    if (span.phase == Phase::decode) rank.num_samples += span.num_samples;
+  }
+  rank.total_s = seconds(end_ns - trace.info.start_ns);
+  rank.other_s = std::max(0.0, rank.total_s - in_spans_s);
+  rank.step_s = median(std::move(steps));
+  return rank;
+}
+
+// A rank's useful spans, those that touch taken together: who waits for whom does not depend on single steps.
+struct Work {
+  int64_t begin_ns = 0;
+  int64_t end_ns = 0;
+  Phase phase = Phase::denoise;
+};
+
+std::vector<Work> useful_work(const RankTrace& trace) {
+  constexpr int64_t kGap_ns = 1'000'000;
+  std::vector<Work> work;
+  for (const Span& span : trace.spans) {
+    if (!is_useful(span.phase)) continue;
+    if (!work.empty() && work.back().phase == span.phase && span.start_ns - work.back().end_ns < kGap_ns) {
+      work.back().end_ns = std::max(work.back().end_ns, span.end_ns());
+    } else {
+      work.push_back({span.start_ns, span.end_ns(), span.phase});
+    }
+  }
+  return work;
+}
+
+// Whom a wait was for: the rank whose work ended last before the wait did.
+//   rank 0  denoise denoise | end_wait ..............|
+//   rank 1  denoise | end_wait ......................|     both wait for rank 2's decode
+//   rank 2  denoise denoise denoise | decode decode  |
+std::vector<WaitedFor> find_waits(const AttemptTrace& trace) {
+  constexpr int64_t kShortest_ns = 1'000'000;
+  std::vector<std::vector<Work>> work;
+  for (const RankTrace& rank : trace.ranks) work.push_back(useful_work(rank));
+  std::map<std::tuple<size_t, size_t, Phase>, int64_t> waited;
+  const int64_t slack_ns = kShortest_ns + 2 * trace.clock_error_ns;
+  for (size_t r = 0; r < trace.ranks.size(); ++r) {
+    for (const Span& span : trace.ranks[r].spans) {
+      if (!is_waiting(span.phase) || span.duration_ns < kShortest_ns) continue;
+      size_t last_rank = r;
+      int64_t last_end_ns = span.start_ns;
+      for (size_t q = 0; q < work.size(); ++q) {
+        if (q == r) continue;
+        // The last work that begins before the wait ends.
+        const auto after = std::upper_bound(work[q].begin(), work[q].end(), span.end_ns(),
+                                            [](int64_t time, const Work& w) { return time < w.begin_ns; });
+        if (after == work[q].begin()) continue;
+        const Work& before = *std::prev(after);
+        // What goes on when the wait is over is not what ended it.
+        if (before.end_ns > span.end_ns() + slack_ns) continue;
+        if (before.end_ns > last_end_ns) std::tie(last_rank, last_end_ns) = std::pair(q, before.end_ns);
+      }
+      if (last_rank == r) continue;
+      for (const Work& w : work[last_rank]) {
+        const int64_t overlap_ns = std::min(w.end_ns, span.end_ns()) - std::max(w.begin_ns, span.start_ns);
+        if (overlap_ns > 0) waited[{r, last_rank, w.phase}] += overlap_ns;
+      }
+    }
+  }
+  std::vector<WaitedFor> waits;
+  for (const auto& [who, ns] : waited) {
+    const auto& [rank, for_rank, phase] = who;
+    waits.push_back({trace.ranks[rank].info.rank, trace.ranks[for_rank].info.rank, phase, seconds(ns)});
+  }
+  std::stable_sort(waits.begin(), waits.end(),
+                   [](const WaitedFor& a, const WaitedFor& b) { return a.seconds > b.seconds; });
+  return waits;
+}
+
+void add_metrics(TraceSummary& summary, const AttemptTrace& trace) {
+  int64_t first_ns = INT64_MAX;
+  int64_t last_ns = 0;
+  for (const RankTrace& rank : trace.ranks) {
+    for (const Span& span : rank.spans) {
+      if (!is_useful(span.phase)) continue;
+      first_ns = std::min(first_ns, span.start_ns);
+      last_ns = std::max(last_ns, span.end_ns());
+    }
+  }
+  double all_s = 0;
+  double useful_s = 0;
+  double most_useful_s = 0;
+  for (const RankSummary& rank : summary.ranks) {
+    all_s += rank.total_s;
+    useful_s += rank.useful_s;
+    most_useful_s = std::max(most_useful_s, rank.useful_s);
+    summary.num_samples += rank.num_samples;
+  }
+  summary.utilisation = all_s > 0 ? useful_s / all_s : 0;
+  if (summary.num_samples > 0)
+    summary.device_seconds_per_image = all_s / static_cast<double>(summary.num_samples);
+  if (last_ns <= first_ns || most_useful_s <= 0) return;
+  summary.making_s = seconds(last_ns - first_ns);
+  const double mean_s = useful_s / static_cast<double>(summary.ranks.size());
+  summary.load_balance = mean_s / most_useful_s;
+  summary.communication_efficiency = most_useful_s / summary.making_s;
+  summary.parallel_efficiency = mean_s / summary.making_s;
+}
+
+}  // namespace
+
+// Of summary_remarks.cpp.
+std::vector<std::string> remarks_on(const TraceSummary& summary);
+
+TraceSummary summarise(const AttemptTrace& trace) {
+  TraceSummary summary;
+  summary.attempt = trace.attempt;
+  summary.num_ranks = trace.ranks.front().info.num_ranks;
+  summary.clock_error_s = seconds(trace.clock_error_ns);
+  summary.elapsed_s = seconds(trace.end_ns());
+  for (const RankTrace& rank : trace.ranks) {
+    summary.ranks.push_back(summarise_rank(rank));
+    summary.num_lost_spans += rank.num_lost;
+  }
+  add_metrics(summary, trace);
+  summary.waits = find_waits(trace);
+  summary.remarks = remarks_on(summary);
+  return summary;
+}
+
+}  // namespace ditmesh
