@@ -255,7 +255,7 @@ full_disk() {
   run generate --model "$model" --device cpu --prompts "$references/prompts.txt" --height 512 --width 512 \
     --output disk/large
   equal "a job that does not fit: exit code" "$code" 3
-  contains "a job that does not fit: the estimate is said" "$err" "at most" "free"
+  contains "a job that does not fit: the estimate is said" "$err" "needs about" "free"
   start 2 generate "${long[@]}" --output disk/data
   journalled disk/data
   cat /dev/zero >disk/fill 2>/dev/null || true
