@@ -10,7 +10,7 @@ namespace ditmesh {
 const std::vector<Command>& all_commands() {
   static const std::vector<Command> kCommands = {generate_command(), inspect_command(), verify_command(),
                                                  index_command(),    compare_command(), export_command(),
-                                                 bench_command()};
+                                                 trace_command(),    bench_command()};
   return kCommands;
 }
 

@@ -36,6 +36,7 @@ Command verify_command();
 Command index_command();
 Command compare_command();
 Command export_command();
+Command trace_command();
 
 /// Resolves the options of a command that runs in one process, says warnings, and handles
 /// --help and --print-config: nothing is returned when there is nothing left to do.

@@ -93,8 +93,8 @@ ExitCode run_generate(const Command& command, const ProgramArguments& arguments)
   if (decision.leave) return static_cast<ExitCode>(decision.exit_code);
   const c10::InferenceMode no_gradients;
   return run_together(mpi, command, [&] {
-    return run_generate_job(command, Options::from_json(Json::parse(decision.options)), prepared.get(), mpi,
-                            log);
+    return run_generate_job(command, Options::from_json(Json::parse(decision.options)), prepared.get(),
+                            arguments.start, mpi, log);
   });
 }
 

@@ -16,6 +16,7 @@
 #include "ditmesh/comm_mpi/mpi_control_channel.hpp"
 #include "ditmesh/job/job_control.hpp"
 #include "ditmesh/job/result_writer.hpp"
+#include "job_trace.hpp"
 #include "progress.hpp"
 #include "rank_device.hpp"
 #include "rank_errors.hpp"
@@ -75,16 +76,18 @@ class StepGate {
 class RankJob {
  public:
   RankJob(const Command& command, const GenerateSettings& settings, PreparedJob* prepared,
-          const MpiSession& mpi, const RankDevice& device, const Log& log)
+          const MpiSession& mpi, const RankDevice& device, Recorder& recorder, const Log& log)
       : command_(command),
         settings_(settings),
         prepared_(prepared),
         mpi_(mpi),
         device_(device),
+        recorder_(recorder),
+        trace_(recorder.lane(Lane::generate)),
         log_(log),
         samples_(settings.samples),
         writer_(settings.output(), mpi.rank(), settings.attempt, samples_, writer_callbacks(), log,
-                settings.image_format()),
+                settings.image_format(), {recorder.lane(Lane::journal), recorder.lane(Lane::shard)}),
         control_(std::make_unique<MpiControlChannel>(), mpi.activity(),
                  prepared != nullptr ? prepared->make_coordinator(mpi.size()) : nullptr, control_hooks()) {}
 
@@ -97,11 +100,16 @@ class RankJob {
             prepared_->num_missing(), [this] { return progress(); }, log_);
       }
       if (settings_.has_work) make_pictures();
-      control_.wait_for_end();
+      {
+        const auto waiting = trace_.scope(Phase::end_wait);
+        control_.wait_for_end();
+      }
+      const auto flushing = trace_.scope(Phase::flush);
       writer_.finish(control_.stop_reason() != StopReason::none);
     }
     seconds_.queue = control_.waited_s();
     if (prepared_ != nullptr && control_.stop_reason() == StopReason::none) write_the_index();
+    const auto waiting = trace_.scope(Phase::end_wait);
     control_.leave();
   }
 
@@ -139,19 +147,34 @@ class RankJob {
     std::optional<PictureMaker> maker;
     const auto start = Clock::now();
     try {
-      maker.emplace(settings_.pictures(), samples_, device_, StepGate(control_, mpi_.activity()), log_);
+      maker.emplace(settings_.pictures(), samples_, device_, StepGate(control_, mpi_.activity()), log_,
+                    trace_);
     } catch (const Stopped&) {
       seconds_.pictures.load = seconds_since(start);
       return;
     }
     sleep_if_tested(mpi_.rank());
-    while (const auto order = control_.next_order()) {
+    while (const auto order = next_order()) {
       MadeBatch made = maker->make(*order);
-      num_made_ += static_cast<int64_t>(made.records.size());
+      const auto num_made = static_cast<int64_t>(made.records.size());
+      num_made_ += num_made;
+      recorder_.add_samples(num_made);
       mpi_.activity().set("handing over to the journal");
-      writer_.save(order->shard_name, std::move(made.records), std::move(made.result));
+      const auto handing_over = trace_.scope(Phase::hand_over);
+      writer_.save(order->shard_name, std::move(made.records), std::move(made.result),
+                   order->samples.front());
     }
     seconds_.pictures = maker->seconds();
+  }
+
+  std::optional<WorkOrder> next_order() {
+    Span span;
+    span.start_ns = trace_now_ns();
+    auto order = control_.next_order();
+    span.phase = order ? Phase::queue : Phase::end_wait;
+    span.duration_ns = trace_now_ns() - span.start_ns;
+    trace_.record(span);
+    return order;
   }
 
   ProgressCounts progress() const {
@@ -161,6 +184,7 @@ class RankJob {
 
   void write_the_index() {
     const auto start = Clock::now();
+    const auto writing = trace_.scope(Phase::index);
     mpi_.activity().set("writing the index");
     prepared_->write_index(control_.counts(), log_);
     seconds_.index = seconds_since(start);
@@ -192,6 +216,8 @@ class RankJob {
   PreparedJob* prepared_;
   const MpiSession& mpi_;
   const RankDevice& device_;
+  Recorder& recorder_;
+  LaneRecorder trace_;  // of the generating thread
   const Log& log_;
   SampleStore samples_;
   ResultWriter writer_;
@@ -203,7 +229,7 @@ class RankJob {
 // A switch left behind from a test would ruin a dataset.
 void tell_test_switches(const Log& log) {
   for (const char* name : {"DITMESH_TEST_DEVICE_MODEL", "DITMESH_TEST_FAIL", "DITMESH_TEST_INSTANT",
-                           "DITMESH_TEST_PAUSE", "DITMESH_TEST_SLEEP"}) {
+                           "DITMESH_TEST_PAUSE", "DITMESH_TEST_SLEEP", "DITMESH_TEST_TRACE"}) {
     if (std::getenv(name) != nullptr) log.warning(cat(name, " is set: this is a test, not a dataset"));
   }
 }
@@ -226,7 +252,7 @@ std::string_view end_name(StopReason reason) {
 }  // namespace
 
 ExitCode run_generate_job(const Command& command, const Options& options, PreparedJob* prepared,
-                          const MpiSession& mpi, const Log& log) {
+                          JobClock::time_point program_start, const MpiSession& mpi, const Log& log) {
   const auto start = Clock::now();
   const auto world = mpi.world();
   if (mpi.rank() == 0) tell_test_switches(log);
@@ -243,9 +269,10 @@ ExitCode run_generate_job(const Command& command, const Options& options, Prepar
       GenerateSettings::from_text(mpi.broadcast(prepared != nullptr ? prepared->settings().to_text() : ""));
   check_shared_folder(mpi, settings.output() / "journal");
 
+  const auto recorder = begin_trace(settings, device, program_start, mpi, log);
   int exit_code = static_cast<int>(ExitCode::done);
   {
-    RankJob job(command, settings, prepared, mpi, device, log);
+    RankJob job(command, settings, prepared, mpi, device, *recorder, log);
     try {
       job.run();
     } catch (const std::exception& error) {
@@ -278,6 +305,7 @@ ExitCode run_generate_job(const Command& command, const Options& options, Prepar
         }
       }
     }
+    end_trace(*recorder, settings, job.stop_reason() == StopReason::none, mpi, log);
   }
   return static_cast<ExitCode>(world->agree(exit_code));
 }

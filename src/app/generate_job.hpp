@@ -10,8 +10,8 @@
 namespace ditmesh {
 
 /// `prepared`: on rank 0, where the samples' state is; null elsewhere. Returns the same on all ranks.
-/// Throws AgreedError; any other error is one rank's.
+/// Throws AgreedError; any other error is one rank's. `program_start`: for the trace.
 ExitCode run_generate_job(const Command& command, const Options& options, PreparedJob* prepared,
-                          const MpiSession& mpi, const Log& log);
+                          JobClock::time_point program_start, const MpiSession& mpi, const Log& log);
 
 }  // namespace ditmesh

@@ -72,11 +72,12 @@ Latents to_latents(const at::Tensor& values) {
 }  // namespace
 
 PictureMaker::PictureMaker(const PictureSettings& settings, const SampleSource& samples,
-                           const RankDevice& device, OnStep on_step, Log log)
+                           const RankDevice& device, OnStep on_step, Log log, LaneRecorder trace)
     : settings_(settings),
       samples_(samples),
       device_(device),
       on_step_(std::move(on_step)),
+      trace_(trace),
       loading_since_(Clock::now()),
       groups_(alone_, Mesh()),
       pipeline_(settings.model, device.options(), device.noise_dtype(), groups_, [this] { on_tensor(); }),
@@ -84,6 +85,11 @@ PictureMaker::PictureMaker(const PictureSettings& settings, const SampleSource& 
                static_cast<int>(device.batch(kEncoderBatch)), std::move(log), [this] { on_tensor(); }),
       cache_(encoder_, settings.prompt_cache_bytes, settings.release_text_encoders) {
   seconds_.load = seconds_since(loading_since_);
+  Span span;
+  span.phase = Phase::load;
+  span.start_ns = trace_ns(loading_since_);
+  span.duration_ns = trace_now_ns() - span.start_ns;
+  trace_.record(span);
 }
 
 std::vector<std::string> PictureMaker::prompts(const Sample& sample) {
@@ -131,9 +137,24 @@ bool PictureMaker::encode(const WorkOrder& order, const std::vector<Sample>& sam
   return true;
 }
 
+// The first step begins at the first mark.
+void PictureMaker::record_steps(const DeviceTimer& timer, int64_t first_sample, size_t num_samples) const {
+  const auto times_ns = timer.times_ns();
+  for (size_t step = 0; step + 1 < times_ns.size(); ++step) {
+    Span span;
+    span.phase = Phase::denoise;
+    span.sample = first_sample;
+    span.num_samples = static_cast<int32_t>(num_samples);
+    span.step = static_cast<int32_t>(step);
+    span.start_ns = times_ns[step];
+    span.duration_ns = times_ns[step + 1] - times_ns[step];
+    trace_.record(span);
+  }
+}
+
 // The pictures of samples[which]; nothing if the batch is dropped.
 std::optional<Pictures> PictureMaker::run(const std::vector<Sample>& samples,
-                                          const std::vector<size_t>& which) {
+                                          const std::vector<size_t>& which, int64_t first_sample) {
   const Sample& first = samples[which.front()];
   const BatchShape shape{first.height, first.width, first.steps, first.uses_true_cfg()};
   std::vector<PictureRequest> requests;
@@ -153,15 +174,23 @@ std::optional<Pictures> PictureMaker::run(const std::vector<Sample>& samples,
 
   if (is_test_instant()) return instant_pictures(requests, shape);
   auto start = Clock::now();
+  DeviceTimer timer(device_.options().device());
+  timer.mark();
   InFlight batch = pipeline_.start(requests, shape);
+  bool is_dropped = false;
   for (int step = 0; !batch.finished(); ++step) {
-    if (!on_step_("denoising step", step + 1, shape.steps)) return std::nullopt;
+    is_dropped = !on_step_("denoising step", step + 1, shape.steps);
+    if (is_dropped) break;
     pipeline_.advance(batch);
+    timer.mark();
   }
   synchronize(device_.options().device());
   seconds_.denoise += seconds_since(start);
+  record_steps(timer, first_sample, which.size());
+  if (is_dropped) return std::nullopt;
   start = Clock::now();
   on_step_("decoding", 0, 0);
+  const auto decoding = trace_.scope(Phase::decode, first_sample, static_cast<int32_t>(which.size()));
   Pictures pictures = pipeline_.finish(batch, shape);
   seconds_.decode += seconds_since(start);
   return pictures;
@@ -172,7 +201,12 @@ MadeBatch PictureMaker::make(const WorkOrder& order) {
   std::vector<Sample> samples;
   for (const int64_t index : order.samples) samples.push_back(samples_.sample(index));
   std::vector<Failure> failures;
-  const bool is_encoded = encode(order, samples, failures);
+  bool is_encoded = false;
+  {
+    const auto encoding =
+        trace_.scope(Phase::encode, order.samples.front(), static_cast<int32_t>(samples.size()));
+    is_encoded = encode(order, samples, failures);
+  }
   seconds_.encode += seconds_since(start);
 
   // On the CPU pictures are made one by one: there a batch is not faster, and results do not depend on it.
@@ -192,7 +226,7 @@ MadeBatch PictureMaker::make(const WorkOrder& order) {
         good.begin() + static_cast<std::ptrdiff_t>(std::min(begin + at_once, good.size())));
     std::optional<Pictures> pictures;
     try {
-      pictures = run(samples, which);
+      pictures = run(samples, which, order.samples[which.front()]);
     } catch (const c10::OutOfMemoryError& error) {
       throw EnvironmentError(
           cat("a batch of ", device_.batch(settings_.batch), " pictures of ", samples.front().height, "x",

@@ -12,7 +12,9 @@
 #include "ditmesh/dataset/journal.hpp"
 #include "ditmesh/dataset/sample_source.hpp"
 #include "ditmesh/job/message.hpp"
+#include "ditmesh/kernels/device.hpp"
 #include "ditmesh/model/flux_pipeline.hpp"
+#include "ditmesh/trace/recorder.hpp"
 #include "rank_device.hpp"
 
 namespace ditmesh {
@@ -55,7 +57,7 @@ class PictureMaker {
 
   /// Reads the weights. `samples` outlives the object. Throws Stopped if on_step lets it not go on.
   PictureMaker(const PictureSettings& settings, const SampleSource& samples, const RankDevice& device,
-               OnStep on_step, Log log);
+               OnStep on_step, Log log, LaneRecorder trace = {});
 
   /// Makes the batch, or what on_step lets it make. A sample whose prompt cannot be encoded or whose values
   /// are not finite has failed: the first time it is left out of the records, on a retry it is recorded with
@@ -72,12 +74,15 @@ class PictureMaker {
   static std::vector<std::string> prompts(const Sample& sample);
   void on_tensor();
   bool encode(const WorkOrder& order, const std::vector<Sample>& samples, std::vector<Failure>& failures);
-  std::optional<Pictures> run(const std::vector<Sample>& samples, const std::vector<size_t>& which);
+  std::optional<Pictures> run(const std::vector<Sample>& samples, const std::vector<size_t>& which,
+                              int64_t first_sample);
+  void record_steps(const DeviceTimer& timer, int64_t first_sample, size_t num_samples) const;
 
   PictureSettings settings_;
   const SampleSource& samples_;
   RankDevice device_;
   OnStep on_step_;
+  LaneRecorder trace_;
   PictureSeconds seconds_;
   int num_tensors_ = 0;  // read so far
   std::chrono::steady_clock::time_point loading_since_;

@@ -12,6 +12,7 @@
 
 #include "ditmesh/base/text.hpp"
 #include "ditmesh/comm_mpi/mpi_control_channel.hpp"
+#include "ditmesh/trace/recorder.hpp"
 #include "check_mpi.hpp"
 #include "mpi_communicator.hpp"
 
@@ -24,6 +25,7 @@ constexpr std::chrono::seconds kDeadline{1800};
 constexpr std::chrono::seconds kAbortPatience{10};
 // The launcher may take its time until the last of many ranks has begun.
 constexpr double kInitTimeout_s = 600;
+constexpr int kClockTag = 1;
 constexpr double kTimeout_s = Watchdog::kDefaultTimeout_s;
 
 // Calls back from a thread of its own if it lives for too long: for calls that know no timeout, where no
@@ -146,6 +148,31 @@ std::vector<std::string> MpiSession::all_gather(const std::string& text) const {
     texts.push_back(all.substr(static_cast<size_t>(places[rank]), static_cast<size_t>(sizes[rank])));
   }
   return texts;
+}
+
+ClockOffset MpiSession::measure_clock() const {
+  // One that is held up on its way says little, the shortest of some says it well.
+  constexpr int kRoundTrips = 16;
+  const Activity::Waiting waiting(activity_);
+  if (rank_ == 0) {
+    for (int rank = 1; rank < size_; ++rank) {
+      for (int trip = 0; trip < kRoundTrips; ++trip) {
+        check_mpi(MPI_Recv(nullptr, 0, MPI_INT64_T, rank, kClockTag, MPI_COMM_WORLD, MPI_STATUS_IGNORE));
+        const int64_t answer_ns = trace_now_ns();
+        check_mpi(MPI_Send(&answer_ns, 1, MPI_INT64_T, rank, kClockTag, MPI_COMM_WORLD));
+      }
+    }
+    return {trace_now_ns(), 0, 0};
+  }
+  std::vector<RoundTrip> trips(kRoundTrips);
+  for (RoundTrip& trip : trips) {
+    trip.asked_ns = trace_now_ns();
+    check_mpi(MPI_Send(nullptr, 0, MPI_INT64_T, 0, kClockTag, MPI_COMM_WORLD));
+    check_mpi(MPI_Recv(&trip.answer_ns, 1, MPI_INT64_T, 0, kClockTag, MPI_COMM_WORLD, MPI_STATUS_IGNORE));
+    trip.heard_ns = trace_now_ns();
+  }
+  // The first ones may have waited for rank 0's turn: the shortest has not.
+  return clock_offset(trips);
 }
 
 void MpiSession::abort(int exit_code) const {

@@ -165,8 +165,9 @@ DatasetRow row_without_result(Sample sample, const Bucket& bucket, const ShardCo
 }
 
 // Writes the picture, and what is known of it into its row.
-void write_known(BucketWriter& writer, int64_t position, KnownSample& known, const ImageFormat& format,
-                 DatasetRow& row) {
+void write_known(BucketWriter& writer, int64_t position, KnownSample& known, int64_t index,
+                 const WriteShardOptions& options, DatasetRow& row) {
+  const ImageFormat& format = options.format;
   row.status = known.status;
   row.error = known.error;
   row.device_seconds = known.device_seconds;
@@ -175,7 +176,10 @@ void write_known(BucketWriter& writer, int64_t position, KnownSample& known, con
   // The hashes of what is copied are copied too: made anew they would hide damage.
   if (!known.is_copied) {
     writer.check_size(known.image);
-    known.sha256 = pixel_sha256(known.image);
+    {
+      const auto scope = options.trace.scope(Phase::hash, index, 1);
+      known.sha256 = pixel_sha256(known.image);
+    }
     if (!format.is_raw()) {
       known.encoded = format.encode(known.image);
       known.encoded_sha256 = sha256_hex(known.encoded);
@@ -276,7 +280,7 @@ StatusCounts write_shard(const std::filesystem::path& output, const ShardContent
       }
       DatasetRow row = row_without_result(samples.sample(index), bucket, content, position);
       if (auto known = source.read(row.sample, position))
-        write_known(writer, position, *known, options.format, row);
+        write_known(writer, position, *known, index, options, row);
       counts.add(row.status);
       rows.push_back(std::move(row));
       test_pause("shard-write");

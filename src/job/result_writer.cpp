@@ -30,7 +30,8 @@ uint64_t bytes_of(const std::vector<JournalRecord>& records) {
 }  // namespace
 
 ResultWriter::ResultWriter(std::filesystem::path output, int64_t replica, int64_t attempt,
-                           const SampleSource& samples, Callbacks callbacks, Log log, ImageFormat format)
+                           const SampleSource& samples, Callbacks callbacks, Log log, ImageFormat format,
+                           const WriterTrace& trace)
     : output_(std::move(output)),
       replica_(replica),
       attempt_(attempt),
@@ -38,6 +39,7 @@ ResultWriter::ResultWriter(std::filesystem::path output, int64_t replica, int64_
       callbacks_(std::move(callbacks)),
       log_(std::move(log)),
       format_(format),
+      trace_(trace),
       journal_thread_([this] { run_journals(); }),
       shard_thread_([this] { run_shards(); }) {}
 
@@ -51,8 +53,8 @@ ResultWriter::~ResultWriter() {
   if (shard_thread_.joinable()) shard_thread_.join();
 }
 
-void ResultWriter::save(const std::string& shard_name, std::vector<JournalRecord> records,
-                        WorkResult result) {
+void ResultWriter::save(const std::string& shard_name, std::vector<JournalRecord> records, WorkResult result,
+                        int64_t first_sample) {
   const uint64_t bytes = bytes_of(records);
   for (JournalRecord& record : records) record.attempt = static_cast<int32_t>(attempt_);
   const auto start = Clock::now();
@@ -61,7 +63,7 @@ void ResultWriter::save(const std::string& shard_name, std::vector<JournalRecord
     changed_.wait(lock, [&] { return queued_bytes_ == 0 || queued_bytes_ + bytes <= kMaxQueuedBytes; });
     seconds_.held_up += seconds_since(start);
     queued_bytes_ += bytes;
-    journal_tasks_.push_back({shard_name, std::move(records), std::move(result)});
+    journal_tasks_.push_back({shard_name, std::move(records), std::move(result), first_sample});
   }
   changed_.notify_all();
 }
@@ -70,7 +72,7 @@ void ResultWriter::close_journal(const std::string& shard_name) {
   {
     const std::lock_guard lock(mutex_);
     // In front: its records are all on disk, and files that stay open behind a slow disk become too many.
-    journal_tasks_.push_front({shard_name, {}, std::nullopt});
+    journal_tasks_.push_front({shard_name, {}, std::nullopt, -1});
   }
   changed_.notify_all();
 }
@@ -121,7 +123,11 @@ void ResultWriter::run_journals() {
       }
       const auto start = Clock::now();
       const uint64_t bytes = bytes_of(task.records);
-      if (!task.records.empty()) journal_of(task.shard_name).append(task.records);
+      if (!task.records.empty()) {
+        const auto scope = trace_.journal.scope(Phase::journal, task.first_sample,
+                                                static_cast<int32_t>(task.records.size()));
+        journal_of(task.shard_name).append(task.records);
+      }
       {
         const std::lock_guard lock(mutex_);
         queued_bytes_ -= bytes;
@@ -159,7 +165,10 @@ void ResultWriter::run_shards() {
       options.cancelled = [this] { return is_dropping_shards(); };
       options.temporary_suffix = cat("attempt-", attempt_);
       options.format = format_;
+      options.trace = trace_.shard;
       try {
+        const auto scope = trace_.shard.scope(Phase::shard, order.samples.front(),
+                                              static_cast<int32_t>(order.samples.size()));
         const StatusCounts counts = ditmesh::write_shard(output_, content, samples_, options, log_);
         if (counts.missing > 0) {
           throw EnvironmentError(

@@ -2,11 +2,25 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
+#include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/DeviceGuard.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <torch/headeronly/version.h>
 
+#include <chrono>
+#include <cmath>
+
 namespace ditmesh {
+
+namespace {
+
+int64_t now_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+}  // namespace
 
 int num_cuda_devices() {
   if (!at::hasCUDA()) return 0;
@@ -22,6 +36,34 @@ void use_device(const at::Device& device, int threads) {
 
 void synchronize(const at::Device& device) {
   if (device.is_cuda()) c10::impl::VirtualGuardImpl(at::kCUDA).synchronizeDevice(device.index());
+}
+
+double reserved_bytes(const at::Device& device) {
+  if (device.is_cpu()) return 0;
+  auto* const allocator = at::getDeviceAllocator(device.type());
+  if (!allocator->initialized()) return 0;  // nothing was put on the device yet
+  const auto stats = allocator->getDeviceStats(device.index());
+  constexpr auto kAll = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+  return static_cast<double>(stats.reserved_bytes[kAll].current);
+}
+
+void DeviceTimer::mark() {
+  host_ns_.push_back(now_ns());
+  if (device_.is_cpu()) return;
+  const c10::impl::VirtualGuardImpl device(device_.type());
+  c10::Event& event = events_.emplace_back(device_.type(), c10::EventFlag::BACKEND_DEFAULT);
+  event.record(device.getStream(device_));
+}
+
+std::vector<int64_t> DeviceTimer::times_ns() const {
+  if (events_.empty()) return host_ns_;
+  const int64_t last_ns = now_ns();
+  std::vector<int64_t> times;
+  for (const c10::Event& event : events_) {
+    const double before_ms = &event == &events_.back() ? 0 : event.elapsedTime(events_.back());
+    times.push_back(last_ns - std::llround(before_ms * 1e6));
+  }
+  return times;
 }
 
 std::string torch_version() { return TORCH_VERSION; }

@@ -21,6 +21,12 @@ std::string percent(double share) {
   return text.str();
 }
 
+// Parts of a second too: traces are about them.
+std::string short_seconds(double seconds) {
+  if (seconds < 1e-3) return cat(std::lround(seconds * 1e6), " µs");
+  return seconds < 1 ? cat(std::lround(seconds * 1e3), " ms") : human_seconds(seconds);
+}
+
 double phase_sum(const TraceSummary& summary, size_t phase) {
   double sum = 0;
   for (const RankSummary& rank : summary.ranks) sum += rank.seconds.at(phase);
@@ -32,12 +38,12 @@ bool is_of_generating_thread(Phase phase) {
 }
 
 void add_phases(const TraceSummary& summary, double all_s, std::ostringstream& text) {
-  text << "\nwhere the ranks' time went (" << human_seconds(all_s) << " together)\n";
+  text << "\nwhere the ranks' time went (" << short_seconds(all_s) << " together)\n";
   double other_s = 0;
   for (const RankSummary& rank : summary.ranks) other_s += rank.other_s;
   const auto line = [&](std::string_view name, double seconds) {
     text << "  " << std::left << std::setw(12) << name << std::right << std::setw(12)
-         << human_seconds(seconds) << std::setw(10) << percent(seconds / all_s) << "\n";
+         << short_seconds(seconds) << std::setw(10) << percent(seconds / all_s) << "\n";
   };
   for (size_t phase = 0; phase < kNumPhases; ++phase) {
     const double seconds = phase_sum(summary, phase);
@@ -59,9 +65,9 @@ void add_ranks(const TraceSummary& summary, std::ostringstream& text) {
   for (size_t i = 0; i < std::min(summary.ranks.size(), kMaxListed); ++i) {
     const RankSummary& rank = summary.ranks[i];
     text << std::setw(6) << rank.rank << std::setw(8) << rank.num_samples << std::setw(10)
-         << human_seconds(rank.total_s);
+         << short_seconds(rank.total_s);
     for (const Phase phase : kColumns)
-      text << std::setw(10) << human_seconds(rank.seconds.at(static_cast<size_t>(phase)));
+      text << std::setw(10) << short_seconds(rank.seconds.at(static_cast<size_t>(phase)));
     text << std::setw(10) << percent(rank.total_s > 0 ? rank.useful_s / rank.total_s : 0) << "  " << rank.host
          << "\n";
   }
@@ -76,14 +82,14 @@ std::string to_text(const TraceSummary& summary) {
   for (const RankSummary& rank : summary.ranks) all_s += rank.total_s;
   std::ostringstream text;
   text << "attempt " << summary.attempt << ": " << counted(summary.num_samples, "picture") << " on "
-       << counted(summary.num_ranks, "rank") << " in " << human_seconds(summary.elapsed_s);
+       << counted(summary.num_ranks, "rank") << " in " << short_seconds(summary.elapsed_s);
   if (summary.num_samples > 0)
-    text << ", " << human_seconds(summary.device_seconds_per_image) << " of a device per picture";
+    text << ", " << short_seconds(summary.device_seconds_per_image) << " of a device per picture";
   text << "\n";
   for (const std::string& remark : summary.remarks) text << "  • " << remark << "\n";
   text << "\nutilisation              " << percent(summary.utilisation)
        << "  of all time on all ranks makes pictures\n";
-  text << "while pictures are made  (" << human_seconds(summary.making_s) << ")\n";
+  text << "while pictures are made  (" << short_seconds(summary.making_s) << ")\n";
   text << "  parallel efficiency    " << percent(summary.parallel_efficiency) << "\n";
   text << "  = load balance         " << percent(summary.load_balance) << "  mean / largest useful time\n";
   text << "  × communication eff.   " << percent(summary.communication_efficiency)
@@ -94,7 +100,7 @@ std::string to_text(const TraceSummary& summary) {
     text << "  " << static_cast<size_t>(summary.num_ranks) - summary.ranks.size() << " ranks left no trace\n";
   if (summary.num_lost_spans > 0)
     text << summary.num_lost_spans << " spans were lost: the recorder was too slow\n";
-  text << "\nclocks agree within " << human_seconds(summary.clock_error_s) << "\n";
+  text << "\nclocks agree within " << short_seconds(summary.clock_error_s) << "\n";
   return text.str();
 }
 

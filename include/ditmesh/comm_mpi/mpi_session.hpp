@@ -10,6 +10,7 @@
 #include "ditmesh/base/error.hpp"
 #include "ditmesh/comm/communicator.hpp"
 #include "ditmesh/job/watchdog.hpp"
+#include "ditmesh/trace/clock_model.hpp"
 
 namespace ditmesh {
 
@@ -49,6 +50,9 @@ class MpiSession {
   std::string broadcast(std::string text) const;
   /// Every rank's text, in order of the ranks; on all ranks.
   std::vector<std::string> all_gather(const std::string& text) const;
+
+  /// Rank 0's clock seen from this rank, by round trips; all ranks together.
+  ClockOffset measure_clock() const;
 
   /// Ends all processes of the job with this exit code; for errors that the
   /// other ranks do not know of.

@@ -13,6 +13,7 @@
 #include "ditmesh/dataset/image_format.hpp"
 #include "ditmesh/dataset/plan.hpp"
 #include "ditmesh/dataset/sample_source.hpp"
+#include "ditmesh/trace/recorder.hpp"
 
 namespace ditmesh {
 
@@ -48,6 +49,8 @@ struct WriteShardOptions {
   std::string temporary_suffix;
   /// Pictures are encoded here, on the thread that writes the shard.
   ImageFormat format = {};
+  /// Records the hashing of each picture.
+  LaneRecorder trace = {};
 };
 
 /// Writes OUTPUT/shards/NAME.h5 from the journals of the shard; what no journal

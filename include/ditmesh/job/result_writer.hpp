@@ -17,6 +17,7 @@
 #include "ditmesh/dataset/journal.hpp"
 #include "ditmesh/dataset/sample_source.hpp"
 #include "ditmesh/job/message.hpp"
+#include "ditmesh/trace/recorder.hpp"
 
 namespace ditmesh {
 
@@ -25,6 +26,12 @@ struct WriterSeconds {
   double journal = 0;  // checksums, appending, fsync
   double shard = 0;    // reading journals, hashing, encoding, compressing, writing
   double held_up = 0;  // of the generating thread: it waited for the journal
+};
+
+/// What the writing threads record into.
+struct WriterTrace {
+  LaneRecorder journal;
+  LaneRecorder shard;
 };
 
 class ResultWriter {
@@ -39,14 +46,16 @@ class ResultWriter {
   /// `samples` outlives the object. `replica` and `attempt` name the journals; `format` is that of the
   /// pictures in shards.
   ResultWriter(std::filesystem::path output, int64_t replica, int64_t attempt, const SampleSource& samples,
-               Callbacks callbacks, Log log, ImageFormat format = {});
+               Callbacks callbacks, Log log, ImageFormat format = {}, const WriterTrace& trace = {});
   /// Drops what is queued.
   ~ResultWriter();
   ResultWriter(const ResultWriter&) = delete;
   ResultWriter& operator=(const ResultWriter&) = delete;
 
   /// A unit's records (none for samples that are to be tried again). Waits while too much is queued.
-  void save(const std::string& shard_name, std::vector<JournalRecord> records, WorkResult result);
+  /// `first_sample`: of the unit, for the trace.
+  void save(const std::string& shard_name, std::vector<JournalRecord> records, WorkResult result,
+            int64_t first_sample = -1);
   /// The journal of this shard gets no more records.
   void close_journal(const std::string& shard_name);
   void write_shard(ShardOrder order);
@@ -62,6 +71,7 @@ class ResultWriter {
     std::string shard_name;
     std::vector<JournalRecord> records;
     std::optional<WorkResult> result;  // nothing: close the journal
+    int64_t first_sample = -1;
   };
 
   void run_journals();
@@ -77,6 +87,7 @@ class ResultWriter {
   Callbacks callbacks_;
   Log log_;
   ImageFormat format_;
+  WriterTrace trace_;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;

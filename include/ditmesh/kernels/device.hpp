@@ -3,7 +3,11 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <c10/core/Event.h>
+
+#include <cstdint>
 #include <string>
+#include <vector>
 
 namespace ditmesh {
 
@@ -16,6 +20,25 @@ void use_device(const at::Device& device, int threads);
 
 /// Waits until the device has done all work so far.
 void synchronize(const at::Device& device);
+
+/// Bytes that the device's allocator has reserved; 0 on the CPU.
+double reserved_bytes(const at::Device& device);
+
+/// Moments of the device's work, taken without the host waiting for it: on a GPU by events on its stream.
+class DeviceTimer {
+ public:
+  explicit DeviceTimer(const at::Device& device) : device_(device) {}
+
+  void mark();
+  /// Each mark's time by the host's steady clock, in ns. After synchronize(): a GPU's clock is tied to the
+  /// host's at the last mark, so it has no more than the time of that call as its error.
+  std::vector<int64_t> times_ns() const;
+
+ private:
+  at::Device device_;
+  std::vector<c10::Event> events_;
+  std::vector<int64_t> host_ns_;
+};
 
 /// "2.11.0".
 std::string torch_version();
