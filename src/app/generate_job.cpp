@@ -148,7 +148,7 @@ class RankJob {
     const auto start = Clock::now();
     try {
       maker.emplace(settings_.pictures(), samples_, device_, StepGate(control_, mpi_.activity()), log_,
-                    trace_);
+                    recorder_);
     } catch (const Stopped&) {
       seconds_.pictures.load = seconds_since(start);
       return;

@@ -72,18 +72,19 @@ Latents to_latents(const at::Tensor& values) {
 }  // namespace
 
 PictureMaker::PictureMaker(const PictureSettings& settings, const SampleSource& samples,
-                           const RankDevice& device, OnStep on_step, Log log, LaneRecorder trace)
+                           const RankDevice& device, OnStep on_step, Log log, Recorder& recorder)
     : settings_(settings),
       samples_(samples),
       device_(device),
       on_step_(std::move(on_step)),
-      trace_(trace),
+      trace_(recorder.lane(Lane::generate)),
       loading_since_(Clock::now()),
       groups_(alone_, Mesh()),
       pipeline_(settings.model, device.options(), device.noise_dtype(), groups_, [this] { on_tensor(); }),
       encoder_(settings.model, device.options(), settings.max_sequence_length,
                static_cast<int>(device.batch(kEncoderBatch)), std::move(log), [this] { on_tensor(); }),
       cache_(encoder_, settings.prompt_cache_bytes, settings.release_text_encoders) {
+  groups_.record(recorder);
   seconds_.load = seconds_since(loading_since_);
   Span span;
   span.phase = Phase::load;

@@ -57,7 +57,7 @@ class PictureMaker {
 
   /// Reads the weights. `samples` outlives the object. Throws Stopped if on_step lets it not go on.
   PictureMaker(const PictureSettings& settings, const SampleSource& samples, const RankDevice& device,
-               OnStep on_step, Log log, LaneRecorder trace = {});
+               OnStep on_step, Log log, Recorder& recorder);
 
   /// Makes the batch, or what on_step lets it make. A sample whose prompt cannot be encoded or whose values
   /// are not finite has failed: the first time it is left out of the records, on a retry it is recorded with

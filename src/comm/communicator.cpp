@@ -16,6 +16,8 @@ bool none_negative(const RowCounts& rows) {
   return std::all_of(rows.begin(), rows.end(), [](int64_t count) { return count >= 0; });
 }
 
+int64_t bytes_of(const at::Tensor& tensor) { return static_cast<int64_t>(tensor.nbytes()); }
+
 }  // namespace
 
 Work& Work::operator=(Work&& other) noexcept {
@@ -37,7 +39,9 @@ void Work::wait() {
 
 Work Communicator::all_reduce(const at::Tensor& tensor) {
   start("all_reduce", {tensor});
-  return size_ == 1 ? Work{} : do_all_reduce(tensor);
+  if (size_ == 1) return {};
+  // A reduce-scatter and an all-gather, each of which sends all parts but one.
+  return recorded(2 * bytes_of(tensor) * (size_ - 1) / size_, [&] { return do_all_reduce(tensor); });
 }
 
 Work Communicator::all_gather(const at::Tensor& out, const at::Tensor& in, const RowCounts& rows) {
@@ -46,7 +50,7 @@ Work Communicator::all_gather(const at::Tensor& out, const at::Tensor& in, const
               out.size(0) == sum(rows),
           "all_gather", "needs one row count per rank that match the tensors");
   require_alike(out, in, "all_gather");
-  return do_all_gather(out, in, rows);
+  return recorded(bytes_of(in) * (size_ - 1), [&] { return do_all_gather(out, in, rows); });
 }
 
 Work Communicator::reduce_scatter(const at::Tensor& out, const at::Tensor& in, const RowCounts& rows) {
@@ -55,7 +59,7 @@ Work Communicator::reduce_scatter(const at::Tensor& out, const at::Tensor& in, c
               in.size(0) == sum(rows),
           "reduce_scatter", "needs one row count per rank that match the tensors");
   require_alike(out, in, "reduce_scatter");
-  return do_reduce_scatter(out, in, rows);
+  return recorded(bytes_of(in) - bytes_of(out), [&] { return do_reduce_scatter(out, in, rows); });
 }
 
 Work Communicator::all_to_all(const at::Tensor& out, const RowCounts& receive, const at::Tensor& in,
@@ -66,13 +70,17 @@ Work Communicator::all_to_all(const at::Tensor& out, const RowCounts& receive, c
               in.size(0) == sum(send),
           "all_to_all", "needs one row count per rank that match the tensors");
   require_alike(out, in, "all_to_all");
-  return do_all_to_all(out, receive, in, send);
+  const int64_t row_bytes = in.size(0) > 0 ? bytes_of(in) / in.size(0) : 0;
+  return recorded(bytes_of(in) - send[rank_] * row_bytes,
+                  [&] { return do_all_to_all(out, receive, in, send); });
 }
 
 Work Communicator::broadcast(const at::Tensor& tensor, int root) {
   start("broadcast", {tensor});
   require(root >= 0 && root < size_, "broadcast", "needs a root inside the group");
-  return size_ == 1 ? Work{} : do_broadcast(tensor, root);
+  if (size_ == 1) return {};
+  return recorded(rank_ == root ? bytes_of(tensor) * (size_ - 1) : 0,
+                  [&] { return do_broadcast(tensor, root); });
 }
 
 Work Communicator::exchange(std::vector<Message> messages) {
@@ -82,12 +90,51 @@ Work Communicator::exchange(std::vector<Message> messages) {
   for (const Message& message : messages) {
     require(message.peer >= 0 && message.peer < size_, "exchange", "needs peers inside the group");
   }
-  return do_exchange(std::move(messages));
+  int64_t bytes_sent = 0;
+  for (const Message& message : messages) {
+    if (message.direction == Message::Direction::send && message.peer != rank_)
+      bytes_sent += bytes_of(message.tensor);
+  }
+  return recorded(bytes_sent, [&] { return do_exchange(std::move(messages)); });
 }
 
 int Communicator::agree(int status) {
   start("agree", {});
-  return size_ == 1 ? status : do_agree(status);
+  if (size_ == 1) return status;
+  int agreed = status;
+  recorded(0, [&] {
+    agreed = do_agree(status);
+    return Work{};
+  });
+  return agreed;
+}
+
+void Communicator::record(Recorder& recorder, size_t group) {
+  if (size_ == 1 || !recorder.is_on()) return;
+  recorder_ = &recorder;
+  trace_ = recorder.lane(Lane::generate);
+  group_ = static_cast<uint8_t>(group);
+}
+
+// A verb takes the host's time twice: when it is begun, and when it is waited for.
+Work Communicator::recorded(int64_t bytes_sent, const std::function<Work()>& verb) {
+  if (recorder_ == nullptr) return verb();
+  recorder_->add_bytes_sent(group_, bytes_sent);
+  Span span;
+  span.phase = Phase::communicate;
+  span.group = group_;
+  span.bytes = bytes_sent;
+  auto work = std::make_shared<Work>();
+  {
+    const auto scope = trace_.scope(span);
+    *work = verb();
+  }
+  if (work->is_done()) return {};
+  span.bytes = 0;
+  return Work([work, span, trace = trace_] {
+    const auto scope = trace.scope(span);
+    work->wait();
+  });
 }
 
 Work Communicator::do_reduce_scatter(const at::Tensor& out, const at::Tensor& in, const RowCounts& rows) {

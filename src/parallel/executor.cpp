@@ -32,6 +32,10 @@ InnerGroups::InnerGroups(Communicator& replica, const Mesh& mesh)
   }
 }
 
+void InnerGroups::record(Recorder& recorder) {
+  for (size_t axis = 0; axis < groups_.size(); ++axis) groups_[axis]->record(recorder, axis);
+}
+
 Range Executor::stage_blocks(int num_blocks, int stage, int stages) {
   return part_of(num_blocks, stages, stage);
 }

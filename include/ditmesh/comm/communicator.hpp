@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "ditmesh/trace/recorder.hpp"
+
 namespace ditmesh {
 
 /// Rows of dimension 0 per rank, in order of the ranks; zero is allowed.
@@ -28,6 +30,7 @@ class Work {
   ~Work();
 
   void wait();
+  bool is_done() const { return !finish_; }
 
  private:
   std::function<void()> finish_;
@@ -88,6 +91,10 @@ class Communicator {
   /// Lets transfers advance; called by compute on the CPU between tiles.
   virtual void progress() {}
 
+  /// From now on the host's waits in verbs, and the bytes that this rank sends, are recorded as those of `group`,
+  /// a place in RankInfo::groups. A group of one rank records nothing. The recorder outlives the communicator.
+  void record(Recorder& recorder, size_t group);
+
   /// Groups of the ranks with the same color, ordered by (key, rank).
   virtual std::unique_ptr<Communicator> split(int color, int key, std::string name) = 0;
 
@@ -108,6 +115,7 @@ class Communicator {
   std::string describe(const std::string& verb) const;
 
  private:
+  Work recorded(int64_t bytes_sent, const std::function<Work()>& verb);
   void start(const std::string& verb, const std::vector<at::Tensor>& tensors);
   void require_alike(const at::Tensor& out, const at::Tensor& in, const std::string& verb) const;
   void require(bool rule, const std::string& verb, const std::string& text) const;
@@ -116,6 +124,9 @@ class Communicator {
   int size_;
   std::string name_;
   uint64_t sequence_ = 0;
+  Recorder* recorder_ = nullptr;
+  LaneRecorder trace_;
+  uint8_t group_ = 0;
 };
 
 }  // namespace ditmesh

@@ -30,6 +30,9 @@ class InnerGroups {
   /// `replica` has mesh.inner_size() ranks, in order of their coordinates.
   InnerGroups(Communicator& replica, const Mesh& mesh);
 
+  /// Records each axis's verbs as those of the group that kAxes has in its place.
+  void record(Recorder& recorder);
+
   const Mesh& mesh() const { return mesh_; }
   const PerAxis& coordinate() const { return coordinate_; }
   Communicator& operator[](Axis axis) { return *groups_[static_cast<size_t>(axis)]; }
