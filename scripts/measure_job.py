@@ -44,8 +44,8 @@ def shares(output):
     """Where the ranks' time went, as shares of what the generating threads had."""
     ranks = [rank["seconds"] for rank in json.loads((output / "job.json").read_text())["attempts"][-1]["per_rank"]]
     total = {name: sum(rank[name] for rank in ranks) for name in ranks[0]}
-    working = sum(total[name] for name in ("encode", "denoise", "decode", "queue", "held_up_by_journal"))
-    return {name: seconds / working for name, seconds in total.items() if name != "load"}
+    working = sum(total[name] for name in ("encode", "denoise", "decode", "queue", "hand_over", "end_wait"))
+    return {name: seconds / working for name, seconds in total.items() if name not in ("total", "set_up", "load")}
 
 
 def two_ranks_against_two_processes(folder):

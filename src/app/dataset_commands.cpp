@@ -7,6 +7,7 @@
 #include "command.hpp"
 #include "ditmesh/base/text.hpp"
 #include "ditmesh/dataset/compare.hpp"
+#include "ditmesh/dataset/cost.hpp"
 #include "ditmesh/dataset/export.hpp"
 #include "ditmesh/dataset/index.hpp"
 #include "ditmesh/dataset/inspect.hpp"
@@ -31,7 +32,12 @@ ExitCode run_inspect(const Command& command, const ProgramArguments& arguments) 
   if (!options) return ExitCode::done;
   const std::string& output = options->text("OUTPUT");
   const bool as_json = options->flag("json");
-  if (is_unfinished(output)) {
+  if (options->has("price") || options->has("by") || options->flag("cost")) {
+    const auto column = options->has("by") ? std::optional(options->text("by")) : std::nullopt;
+    const auto price = options->has("price") ? std::optional(options->number("price")) : std::nullopt;
+    const Cost cost = cost_of(output, column, make_log());
+    std::cout << (as_json ? to_json(cost, price).dump(2) + "\n" : to_text(cost, price));
+  } else if (is_unfinished(output)) {
     const Unfinished unfinished = inspect_unfinished(output);
     std::cout << (as_json ? to_json(unfinished).dump(2) + "\n" : to_text(unfinished));
   } else {
@@ -222,7 +228,16 @@ ExitCode run_export(const Command& command, const ProgramArguments& arguments) {
 }  // namespace
 
 Command inspect_command() {
-  return {{"inspect", "Says what is in a dataset.", "OUTPUT [--json]", {"OUTPUT"}, {kJson}}, run_inspect};
+  return {{"inspect",
+           "Says what is in a dataset, how far its job is, and what it cost.",
+           "OUTPUT [--cost [--by COLUMN] [--price P]] [--json]",
+           {"OUTPUT"},
+           {{"cost", OptionKind::flag, "", "", "say what all attempts spent their devices' time on"},
+            {"by", OptionKind::text, "COLUMN", "",
+             "split the cost by a column of the manifest (or bucket, steps, …)"},
+            {"price", OptionKind::number, "P", "", "of a device-hour, in your currency", {}, 0, 1e6},
+            kJson}},
+          run_inspect};
 }
 
 Command verify_command() {

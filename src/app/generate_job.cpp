@@ -107,7 +107,6 @@ class RankJob {
       const auto flushing = trace_.scope(Phase::flush);
       writer_.finish(control_.stop_reason() != StopReason::none);
     }
-    seconds_.queue = control_.waited_s();
     if (prepared_ != nullptr && control_.stop_reason() == StopReason::none) write_the_index();
     const auto waiting = trace_.scope(Phase::end_wait);
     control_.leave();
@@ -117,40 +116,16 @@ class RankJob {
   JobCounts counts() const { return control_.counts(); }
   double seconds_per_cost() const { return control_.seconds_per_cost(); }
 
-  /// What this rank made, and where its time went.
-  OrderedJson report() const {
-    const WriterSeconds writer = writer_.seconds();
-    return {{"rank", mpi_.rank()},
-            {"host", MpiSession::host_name()},
-            {"device", device_.model_name()},
-            {"made", num_made_},
-            {"seconds",
-             {{"load", seconds_.pictures.load},
-              {"encode", seconds_.pictures.encode},
-              {"denoise", seconds_.pictures.denoise},
-              {"decode", seconds_.pictures.decode},
-              {"queue", seconds_.queue},
-              {"held_up_by_journal", writer.held_up},
-              {"index", seconds_.index},
-              {"journal_thread", writer.journal},
-              {"shard_thread", writer.shard}}}};
-  }
+  int64_t num_made() const { return num_made_; }
 
  private:
-  struct Seconds {
-    PictureSeconds pictures;
-    double queue = 0;  // waiting for the coordinator
-    double index = 0;
-  };
-
   void make_pictures() {
     std::optional<PictureMaker> maker;
-    const auto start = Clock::now();
     try {
+      const auto loading = trace_.scope(Phase::load);
       maker.emplace(settings_.pictures(), samples_, device_, StepGate(control_, mpi_.activity()), log_,
                     recorder_);
     } catch (const Stopped&) {
-      seconds_.pictures.load = seconds_since(start);
       return;
     }
     sleep_if_tested(mpi_.rank());
@@ -164,7 +139,6 @@ class RankJob {
       writer_.save(order->shard_name, std::move(made.records), std::move(made.result),
                    order->samples.front());
     }
-    seconds_.pictures = maker->seconds();
   }
 
   std::optional<WorkOrder> next_order() {
@@ -183,11 +157,9 @@ class RankJob {
   }
 
   void write_the_index() {
-    const auto start = Clock::now();
     const auto writing = trace_.scope(Phase::index);
     mpi_.activity().set("writing the index");
     prepared_->write_index(control_.counts(), log_);
-    seconds_.index = seconds_since(start);
   }
 
   ResultWriter::Callbacks writer_callbacks() {
@@ -222,9 +194,22 @@ class RankJob {
   SampleStore samples_;
   ResultWriter writer_;
   JobControl control_;
-  Seconds seconds_;
   int64_t num_made_ = 0;
 };
+
+// What a rank made, and where its time went, in seconds: as job.json has it.
+std::string rank_report(const Recorder& recorder, JobClock::time_point program_start, int64_t num_made,
+                        const RankDevice& device, const MpiSession& mpi) {
+  OrderedJson seconds{{"total", seconds_since(program_start)}};
+  for (size_t phase = 0; phase < kNumPhases; ++phase)
+    seconds[std::string(name_of(static_cast<Phase>(phase)))] = recorder.seconds().at(phase);
+  return OrderedJson{{"rank", mpi.rank()},
+                     {"host", MpiSession::host_name()},
+                     {"device", device.model_name()},
+                     {"made", num_made},
+                     {"seconds", seconds}}
+      .dump();
+}
 
 // A switch left behind from a test would ruin a dataset.
 void tell_test_switches(const Log& log) {
@@ -278,7 +263,8 @@ ExitCode run_generate_job(const Command& command, const Options& options, Prepar
     } catch (const std::exception& error) {
       abort_job(mpi, command, error);  // while the threads of the job still stand
     }
-    const auto per_rank = mpi.all_gather(job.report().dump());
+    close_trace(*recorder, mpi);
+    const auto per_rank = mpi.all_gather(rank_report(*recorder, program_start, job.num_made(), device, mpi));
     if (prepared != nullptr) {
       const JobCounts counts = job.counts();
       prepared->end_attempt(std::string(end_name(job.stop_reason())), counts, job.seconds_per_cost(),
@@ -305,7 +291,7 @@ ExitCode run_generate_job(const Command& command, const Options& options, Prepar
         }
       }
     }
-    end_trace(*recorder, settings, job.stop_reason() == StopReason::none, mpi, log);
+    if (job.stop_reason() == StopReason::none) convert_traces(settings, mpi, log);
   }
   return static_cast<ExitCode>(world->agree(exit_code));
 }

@@ -70,12 +70,13 @@ std::unique_ptr<Recorder> begin_trace(const GenerateSettings& settings, const Ra
   return recorder;
 }
 
-void end_trace(Recorder& recorder, const GenerateSettings& settings, bool is_done, const MpiSession& mpi,
-               const Log& log) {
+void close_trace(Recorder& recorder, const MpiSession& mpi) {
   if (recorder.is_on()) recorder.set_clock(mpi.measure_clock());
   recorder.finish();
-  mpi.all_gather("");  // every rank's file is closed
-  if (!is_done || mpi.node_rank() != 0) return;
+}
+
+void convert_traces(const GenerateSettings& settings, const MpiSession& mpi, const Log& log) {
+  if (mpi.node_rank() != 0) return;
   try {
     const Part part = part_of(settings);
     for (TracedAttempt& attempt : traced_attempts(settings.output())) {

@@ -18,10 +18,12 @@ std::unique_ptr<Recorder> begin_trace(const GenerateSettings& settings, const Ra
                                       JobClock::time_point program_start, const MpiSession& mpi,
                                       const Log& log);
 
-/// All ranks together, when the job has ended: measures the clocks again and closes the files. With
-/// `is_done`, the traces of this attempt and of those before it become HDF5; a job that stops in time leaves
-/// that to the next attempt. What goes wrong is told, and is no error of the job.
-void end_trace(Recorder& recorder, const GenerateSettings& settings, bool is_done, const MpiSession& mpi,
-               const Log& log);
+/// All ranks together, when the job has ended: measures the clocks again, and closes the file.
+void close_trace(Recorder& recorder, const MpiSession& mpi);
+
+/// When all ranks have closed theirs: makes HDF5 of the files of this attempt and of those before it, by one
+/// rank of each node. A job that stops in time leaves that to the next attempt. What goes wrong is told, and
+/// is no error of the job.
+void convert_traces(const GenerateSettings& settings, const MpiSession& mpi, const Log& log);
 
 }  // namespace ditmesh

@@ -78,19 +78,12 @@ PictureMaker::PictureMaker(const PictureSettings& settings, const SampleSource& 
       device_(device),
       on_step_(std::move(on_step)),
       trace_(recorder.lane(Lane::generate)),
-      loading_since_(Clock::now()),
       groups_(alone_, Mesh()),
       pipeline_(settings.model, device.options(), device.noise_dtype(), groups_, [this] { on_tensor(); }),
       encoder_(settings.model, device.options(), settings.max_sequence_length,
                static_cast<int>(device.batch(kEncoderBatch)), std::move(log), [this] { on_tensor(); }),
       cache_(encoder_, settings.prompt_cache_bytes, settings.release_text_encoders) {
   groups_.record(recorder);
-  seconds_.load = seconds_since(loading_since_);
-  Span span;
-  span.phase = Phase::load;
-  span.start_ns = trace_ns(loading_since_);
-  span.duration_ns = trace_now_ns() - span.start_ns;
-  trace_.record(span);
 }
 
 std::vector<std::string> PictureMaker::prompts(const Sample& sample) {
@@ -174,7 +167,6 @@ std::optional<Pictures> PictureMaker::run(const std::vector<Sample>& samples,
   requests.resize(static_cast<size_t>(device_.batch(settings_.batch)), requests.back());
 
   if (is_test_instant()) return instant_pictures(requests, shape);
-  auto start = Clock::now();
   DeviceTimer timer(device_.options().device());
   timer.mark();
   InFlight batch = pipeline_.start(requests, shape);
@@ -186,14 +178,11 @@ std::optional<Pictures> PictureMaker::run(const std::vector<Sample>& samples,
     timer.mark();
   }
   synchronize(device_.options().device());
-  seconds_.denoise += seconds_since(start);
   record_steps(timer, first_sample, which.size());
   if (is_dropped) return std::nullopt;
-  start = Clock::now();
   on_step_("decoding", 0, 0);
   const auto decoding = trace_.scope(Phase::decode, first_sample, static_cast<int32_t>(which.size()));
   Pictures pictures = pipeline_.finish(batch, shape);
-  seconds_.decode += seconds_since(start);
   return pictures;
 }
 
@@ -208,7 +197,6 @@ MadeBatch PictureMaker::make(const WorkOrder& order) {
         trace_.scope(Phase::encode, order.samples.front(), static_cast<int32_t>(samples.size()));
     is_encoded = encode(order, samples, failures);
   }
-  seconds_.encode += seconds_since(start);
 
   // On the CPU pictures are made one by one: there a batch is not faster, and results do not depend on it.
   const auto at_once = static_cast<size_t>(device_.batch(settings_.batch));

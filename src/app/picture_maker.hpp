@@ -29,14 +29,6 @@ struct PictureSettings {
   bool save_latents = false;
 };
 
-/// Where this rank's generating time went, in seconds.
-struct PictureSeconds {
-  double load = 0;  // reading the weights
-  double encode = 0;
-  double denoise = 0;
-  double decode = 0;
-};
-
 /// A batch that was made.
 struct MadeBatch {
   std::vector<JournalRecord> records;  // none for samples that are dropped or failed for the first time
@@ -64,8 +56,6 @@ class PictureMaker {
   /// its error. Throws EnvironmentError if the batch does not fit the device.
   MadeBatch make(const WorkOrder& order);
 
-  const PictureSeconds& seconds() const { return seconds_; }
-
  private:
   struct Failure {
     size_t index;  // in the order
@@ -83,9 +73,7 @@ class PictureMaker {
   RankDevice device_;
   OnStep on_step_;
   LaneRecorder trace_;
-  PictureSeconds seconds_;
   int num_tensors_ = 0;  // read so far
-  std::chrono::steady_clock::time_point loading_since_;
   LocalCommunicator alone_;
   InnerGroups groups_;
   FluxPipeline pipeline_;

@@ -46,7 +46,6 @@ void JobControl::post(ControlMessage message) {
 }
 
 std::optional<WorkOrder> JobControl::next_order() {
-  const auto start = JobClock::now();
   activity_.set("waiting for work");
   std::unique_lock lock(mutex_);
   if (!ended_) {
@@ -54,7 +53,6 @@ std::optional<WorkOrder> JobControl::next_order() {
     changed_.notify_all();
   }
   changed_.wait(lock, [&] { return order_ || ended_; });
-  waited_s_ += seconds_since(start);
   if (ended_ && stop_reason_ == StopReason::none) return std::nullopt;
   auto order = std::exchange(order_, std::nullopt);
   if (ended_ && order) {

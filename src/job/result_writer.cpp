@@ -1,11 +1,9 @@
 #include "ditmesh/job/result_writer.hpp"
 
-#include <chrono>
 #include <optional>
 #include <utility>
 
 #include "ditmesh/base/error.hpp"
-#include "ditmesh/base/seconds.hpp"
 #include "ditmesh/base/text.hpp"
 #include "ditmesh/dataset/shard.hpp"
 
@@ -15,8 +13,6 @@ namespace {
 
 // Pictures that may wait for the disk; a rank makes far fewer while one is written.
 constexpr uint64_t kMaxQueuedBytes = uint64_t{1} << 30;
-
-using Clock = std::chrono::steady_clock;
 
 uint64_t bytes_of(const std::vector<JournalRecord>& records) {
   uint64_t sum = 0;
@@ -57,11 +53,9 @@ void ResultWriter::save(const std::string& shard_name, std::vector<JournalRecord
                         int64_t first_sample) {
   const uint64_t bytes = bytes_of(records);
   for (JournalRecord& record : records) record.attempt = static_cast<int32_t>(attempt_);
-  const auto start = Clock::now();
   {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return queued_bytes_ == 0 || queued_bytes_ + bytes <= kMaxQueuedBytes; });
-    seconds_.held_up += seconds_since(start);
     queued_bytes_ += bytes;
     journal_tasks_.push_back({shard_name, std::move(records), std::move(result), first_sample});
   }
@@ -96,11 +90,6 @@ void ResultWriter::finish(bool drop_shards) {
   shard_thread_.join();
 }
 
-WriterSeconds ResultWriter::seconds() const {
-  const std::lock_guard lock(mutex_);
-  return seconds_;
-}
-
 bool ResultWriter::is_dropping_shards() const {
   const std::lock_guard lock(mutex_);
   return drop_shards_;
@@ -121,7 +110,6 @@ void ResultWriter::run_journals() {
         journals_.erase(task.shard_name);
         continue;
       }
-      const auto start = Clock::now();
       const uint64_t bytes = bytes_of(task.records);
       if (!task.records.empty()) {
         const auto scope = trace_.journal.scope(Phase::journal, task.first_sample,
@@ -131,7 +119,6 @@ void ResultWriter::run_journals() {
       {
         const std::lock_guard lock(mutex_);
         queued_bytes_ -= bytes;
-        seconds_.journal += seconds_since(start);
       }
       changed_.notify_all();
       callbacks_.unit_saved(std::move(*task.result));
@@ -159,7 +146,6 @@ void ResultWriter::run_shards() {
         order = std::move(shard_orders_.front());
         shard_orders_.pop_front();
       }
-      const auto start = Clock::now();
       const ShardContent content{order.name, order.begin, order.samples};
       WriteShardOptions options;
       options.cancelled = [this] { return is_dropping_shards(); };
@@ -181,10 +167,6 @@ void ResultWriter::run_shards() {
         throw;
       }
       remove_journals(output_, order.name);
-      {
-        const std::lock_guard lock(mutex_);
-        seconds_.shard += seconds_since(start);
-      }
       callbacks_.shard_written(order.shard);
     }
   } catch (...) {

@@ -96,6 +96,8 @@ void Recorder::write_spans() {
     ring.take(spans_);
     num_lost += ring.num_lost();
   }
+  for (const Span& span : spans_)
+    seconds_.at(static_cast<size_t>(span.phase)) += static_cast<double>(span.duration_ns) * 1e-9;
   check(file_->append(spans_));
   if (num_lost != std::exchange(told_lost_, num_lost)) check(file_->append_num_lost(num_lost));
 }

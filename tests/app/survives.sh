@@ -319,14 +319,14 @@ other_numerics() {
 }
 
 two_jobs_at_once() { # the slow one compares its settings before the other one is there
-  (
-    sleep 3
-    cat "$references/prompts.txt"
-  ) | "$bin" generate "${without_prompts[@]}" --prompts - --seed 9 --output data >.out 2>.err &
+  mkfifo slow.txt
+  "$bin" generate "${without_prompts[@]}" --prompts slow.txt --seed 9 --output data >.out 2>.err &
   local process=$! code=0
-  sleep 1
-  run generate "${quick[@]}" --output data
+  exec 9>slow.txt # waits until the slow one reads: it has looked at the output then
+  run generate "${quick[@]}" --output data 9>&-
   succeeded "two jobs at once: the first"
+  cat "$references/prompts.txt" >&9
+  exec 9>&-
   wait "$process" || code=$?
   equal "two jobs at once: the second is refused" "$code" 2
 }

@@ -36,6 +36,8 @@ TEST(Recorder, LeavesWhatItsLanesRecorded) {
     recorder.add_samples(12);
     recorder.add_bytes_sent(1, 5000);
     recorder.finish();
+    EXPECT_GT(recorder.seconds()[static_cast<size_t>(Phase::denoise)], 0);
+    EXPECT_EQ(recorder.seconds()[static_cast<size_t>(Phase::decode)], 0);
   }
   const RankTrace trace = read_span_file(path);
   EXPECT_TRUE(trace.is_closed);

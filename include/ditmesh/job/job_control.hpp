@@ -59,9 +59,6 @@ class JobControl {
   /// Says good-bye; returns when all ranks have.
   void leave();
 
-  /// Seconds for which next_order() waited.
-  double waited_s() const { return waited_s_; }
-
  private:
   void run();
   void serve();
@@ -86,7 +83,6 @@ class JobControl {
   bool quit_ = false;
   JobCounts counts_;
   std::atomic<StopReason> stop_reason_{StopReason::none};
-  double waited_s_ = 0;
 
   // Of the control thread.
   StopReason requested_ = StopReason::none;

@@ -21,13 +21,6 @@
 
 namespace ditmesh {
 
-/// Where the time of the writing threads went, in seconds.
-struct WriterSeconds {
-  double journal = 0;  // checksums, appending, fsync
-  double shard = 0;    // reading journals, hashing, encoding, compressing, writing
-  double held_up = 0;  // of the generating thread: it waited for the journal
-};
-
 /// What the writing threads record into.
 struct WriterTrace {
   LaneRecorder journal;
@@ -64,8 +57,6 @@ class ResultWriter {
   /// in their journals.
   void finish(bool drop_shards);
 
-  WriterSeconds seconds() const;
-
  private:
   struct JournalTask {
     std::string shard_name;
@@ -97,7 +88,6 @@ class ResultWriter {
   bool finish_ = false;
   bool drop_shards_ = false;
   bool drop_all_ = false;
-  WriterSeconds seconds_;
 
   std::map<std::string, JournalWriter> journals_;  // of the journal thread alone
   std::thread journal_thread_;

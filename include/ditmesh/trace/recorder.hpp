@@ -124,6 +124,9 @@ class Recorder {
   /// Everything is written and synced when it returns.
   void finish();
 
+  /// By phase, after finish().
+  const std::array<double, kNumPhases>& seconds() const { return seconds_; }
+
   static constexpr size_t kMaxGroups = 16;
 
  private:
@@ -149,6 +152,7 @@ class Recorder {
   bool is_failed_ = false;
   uint64_t told_lost_ = 0;
   std::vector<Span> spans_;
+  std::array<double, kNumPhases> seconds_{};
   int64_t last_samples_ = 0;
   int64_t last_counters_ns_ = 0;
   std::thread thread_;
