@@ -24,7 +24,7 @@ data=$work/data
 
 layout() {
   equal "files" "$(cd "$data" && find . -type f | sort | tr '\n' ' ')" \
-    "./dataset.h5 ./job.json ./job.lock ./shards/32x32-000000.h5 ./shards/32x32-000001.h5 ./shards/48x32-000000.h5 "
+    "./dataset.h5 ./job.json ./job.lock ./shards/32x32-000000.h5 ./shards/32x32-000001.h5 ./shards/48x32-000000.h5 ./traces/attempt-1.$(hostname).h5 "
   equal "the journal is there and empty" "$(ls -A "$data/journal")$?" 0
   equal "no partial files" "$(find "$data" -name '*.tmp*' -o -name '.*' -type f)" ""
   local job=$data/job.json

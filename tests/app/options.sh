@@ -15,6 +15,7 @@ declare -A values=(
   [text-encoder]=release [prompt-cache]=64 [shard-size]=12 [image-format]=jpeg:85 [save-latents]=true [dry-run]=true [part]=1/3 [extend]=true
   [retry-failed]=true [allow-different-numerics]=true [time-limit]=1:30:00 [timeout]=30
   [json]=true [min-psnr]=31.5 [picture]="worst pairs.png" [format]=contact-sheet [to]="sheet.png"
+  [cost]=true [by]=artist [price]=2.5 [summary]=true [perfetto]=trace.json [plot]="time line.png" [attempt]=2
   [repeats]=4 [warm-ups]=0
 )
 # What the program does about itself; they have no place in a file.
