@@ -91,8 +91,9 @@ class Communicator {
   /// Lets transfers advance; called by compute on the CPU between tiles.
   virtual void progress() {}
 
-  /// From now on the host's waits in verbs, and the bytes that this rank sends, are recorded as those of `group`,
-  /// a place in RankInfo::groups. A group of one rank records nothing. The recorder outlives the communicator.
+  /// From now on the host's waits in verbs, and the bytes that this rank sends, are recorded as those of
+  /// `group`, a place in RankInfo::groups. A group of one rank records nothing. The recorder outlives the
+  /// communicator.
   void record(Recorder& recorder, size_t group);
 
   /// Groups of the ranks with the same color, ordered by (key, rank).
