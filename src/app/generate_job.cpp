@@ -143,10 +143,10 @@ class RankJob {
 
   std::optional<WorkOrder> next_order() {
     Span span;
-    span.start_ns = trace_now_ns();
+    span.start_ns = nanoseconds_now();
     auto order = control_.next_order();
     span.phase = order ? Phase::queue : Phase::end_wait;
-    span.duration_ns = trace_now_ns() - span.start_ns;
+    span.duration_ns = nanoseconds_now() - span.start_ns;
     trace_.record(span);
     return order;
   }

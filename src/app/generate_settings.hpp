@@ -6,6 +6,7 @@
 #include <string>
 
 #include "ditmesh/dataset/image_format.hpp"
+#include "ditmesh/dataset/part.hpp"
 #include "ditmesh/model/flux_description.hpp"
 #include "options.hpp"
 #include "picture_maker.hpp"
@@ -22,6 +23,7 @@ struct GenerateSettings {
 
   std::filesystem::path output() const { return options.text("output"); }
   ImageFormat image_format() const { return ImageFormat::parse(options.text("image-format")); }
+  Part part() const { return options.has("part") ? Part::parse(options.text("part")) : Part(); }
   PictureSettings pictures() const;
 
   std::string to_text() const;

@@ -16,10 +16,6 @@ namespace ditmesh {
 
 namespace {
 
-Part part_of(const GenerateSettings& settings) {
-  return settings.options.has("part") ? Part::parse(settings.options.text("part")) : Part();
-}
-
 bool is_off() {
   const char* setting = std::getenv("DITMESH_TEST_TRACE");
   return setting != nullptr && std::string_view(setting) == "off";
@@ -28,7 +24,7 @@ bool is_off() {
 // The ranks of this node, and on rank 0 those whose nodes are no part of this attempt any more.
 TracedAttempt own_share(TracedAttempt attempt, const MpiSession& mpi) {
   std::erase_if(attempt.span_files, [&](const std::filesystem::path& file) {
-    const std::string host = read_span_file(file).info.host;
+    const std::string host = read_span_head(file).host;
     if (host == mpi.host_of(mpi.rank())) return false;
     for (int rank = 0; rank < mpi.size(); ++rank) {
       if (mpi.host_of(rank) == host) return true;
@@ -48,24 +44,24 @@ std::unique_ptr<Recorder> begin_trace(const GenerateSettings& settings, const Ra
   info.rank = mpi.rank();
   info.num_ranks = mpi.size();
   info.attempt = settings.attempt;
-  info.coordinate = cat("data=", mpi.rank());
+  info.coordinate = mpi.activity().now().coordinate;
   info.host = MpiSession::host_name();
   info.process = ::getpid();
   info.device = device.model_name();
   info.started = utc_now();
-  info.start_ns = trace_ns(program_start);
+  info.start_ns = nanoseconds_at(program_start);
   info.origin_ns = parse_int(mpi.broadcast(cat(info.start_ns))).value_or(0);
   for (const Axis axis : kAxes) info.groups.emplace_back(axis_name(axis));
   const ClockOffset clock = mpi.measure_clock();
   const at::Device on = device.options().device();
   auto recorder = std::make_unique<Recorder>(
-      span_file_path(settings.output() / "traces", trace_prefix(part_of(settings), settings.attempt),
+      span_file_path(settings.output() / "traces", trace_prefix(settings.part(), settings.attempt),
                      mpi.rank()),
       info, on.is_cpu() ? Recorder::DeviceMemory() : [on] { return reserved_bytes(on); }, log);
   recorder->set_clock(clock);
   Span set_up;
   set_up.start_ns = info.start_ns;
-  set_up.duration_ns = trace_now_ns() - info.start_ns;
+  set_up.duration_ns = nanoseconds_now() - info.start_ns;
   recorder->lane(Lane::generate).record(set_up);
   return recorder;
 }
@@ -78,7 +74,7 @@ void close_trace(Recorder& recorder, const MpiSession& mpi) {
 void convert_traces(const GenerateSettings& settings, const MpiSession& mpi, const Log& log) {
   if (mpi.node_rank() != 0) return;
   try {
-    const Part part = part_of(settings);
+    const Part part = settings.part();
     for (TracedAttempt& attempt : traced_attempts(settings.output())) {
       if (attempt.part == part) convert_span_files(own_share(std::move(attempt), mpi), log);
     }

@@ -1,7 +1,6 @@
 #pragma once
 // Work orders in, journal records out: the model's pipeline run on one batch after the other.
 
-#include <chrono>
 #include <exception>
 #include <functional>
 #include <optional>

@@ -1,7 +1,5 @@
 #include "prepared_job.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <set>
@@ -136,15 +134,6 @@ PreparedJob::PreparedJob(const Options& options, int num_ranks, JobClock::time_p
   settings_.max_sequence_length = max_sequence_length;
 }
 
-ScratchFile::ScratchFile() : path_(fs::temp_directory_path() / cat("ditmesh-samples-", ::getpid())) {}
-
-ScratchFile::~ScratchFile() { remove(); }
-
-void ScratchFile::remove() const {
-  std::error_code ignored;
-  fs::remove(path_, ignored);
-}
-
 // Of the attempts before; the first one at a part must agree with the other parts.
 std::optional<JobRecord> PreparedJob::read_record() const {
   const fs::path output = options_.text("output");
@@ -252,9 +241,9 @@ void PreparedJob::look_at_output(const Log& log) {
   if (before_ && before_->part == part_) record_.attempts = before_->attempts;
   check_shard_names();
   settings_.attempt = record_.next_attempt();
-  settings_.samples = output / "journal" /
-                      cat("samples", part_.is_whole() ? "" : cat(".part-", part_.index, "-of-", part_.count),
-                          ".attempt-", settings_.attempt);
+  settings_.samples =
+      output / "journal" /
+      cat("samples", part_.is_whole() ? "" : ".", part_.label(), ".attempt-", settings_.attempt);
   known_ = known_status(output, samples_.plan, log, [this](int64_t shard) { return is_ours(shard); });
   if (options_.flag("retry-failed")) {
     std::replace(known_.samples.begin(), known_.samples.end(), SampleStatus::failed, SampleStatus::missing);

@@ -20,23 +20,9 @@
 #include "ditmesh/mesh/mesh.hpp"
 #include "generate_settings.hpp"
 #include "rank_device.hpp"
+#include "scratch_file.hpp"
 
 namespace ditmesh {
-
-/// A file in the folder for temporary files that goes away with the object.
-class ScratchFile {
- public:
-  ScratchFile();
-  ~ScratchFile();
-  ScratchFile(const ScratchFile&) = delete;
-  ScratchFile& operator=(const ScratchFile&) = delete;
-
-  const std::filesystem::path& path() const { return path_; }
-  void remove() const;
-
- private:
-  std::filesystem::path path_;
-};
 
 class PreparedJob {
  public:
@@ -97,7 +83,7 @@ class PreparedJob {
   JobRecord record_;
   std::optional<JobRecord> before_;
   std::optional<OutputLock> lock_;
-  ScratchFile scratch_;  // the samples, until the output may be touched
+  ScratchFile scratch_{"samples"};  // the samples, until the output may be touched
   KnownStatus known_;
   JobCounts counts_;
 };

@@ -1,7 +1,5 @@
 // trace: what the ranks recorded, summarised and converted.
 
-#include <unistd.h>
-
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -15,6 +13,7 @@
 #include "ditmesh/trace/perfetto.hpp"
 #include "ditmesh/trace/summary.hpp"
 #include "ditmesh/trace/timeline.hpp"
+#include "scratch_file.hpp"
 
 namespace ditmesh {
 
@@ -72,13 +71,10 @@ void write_text_file(const std::string& path, const auto& write) {
 // By gnuplot, which reads the script from a file: a pipe to a program that is not there would end this one.
 void plot(const AttemptTrace& trace, const std::string& path) {
   write_text_file(path, [](std::ostream&) {});  // says what is wrong with the path, better than gnuplot does
-  const std::filesystem::path script =
-      std::filesystem::temp_directory_path() / cat("ditmesh-plot-", ::getpid(), ".gnuplot");
-  write_text_file(script.string(), [&](std::ostream& out) { out << timeline_script(trace, path); });
-  const int status = std::system(cat("gnuplot ", script, " >/dev/null 2>&1").c_str());
+  const ScratchFile script("plot");
+  write_text_file(script.path().string(), [&](std::ostream& out) { out << timeline_script(trace, path); });
+  if (std::system(cat("gnuplot ", script.path(), " >/dev/null 2>&1").c_str()) == 0) return;
   std::error_code ignored;
-  std::filesystem::remove(script, ignored);
-  if (status == 0) return;
   std::filesystem::remove(path, ignored);
   throw EnvironmentError("gnuplot did not draw the trace",
                          "install gnuplot with its pngcairo terminal (Debian: gnuplot-nox)");

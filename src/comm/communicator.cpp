@@ -37,6 +37,28 @@ void Work::wait() {
   if (const auto finish = std::exchange(finish_, nullptr)) finish();
 }
 
+// A verb takes the host's time twice: when it is begun, and when it is waited for.
+template <typename Verb>
+Work Communicator::recorded(int64_t bytes_sent, const Verb& verb) {
+  if (recorder_ == nullptr) return verb();
+  recorder_->add_bytes_sent(group_, bytes_sent);
+  Span span;
+  span.phase = Phase::communicate;
+  span.group = group_;
+  span.bytes = bytes_sent;
+  auto work = std::make_shared<Work>();
+  {
+    const auto scope = trace_.scope(span);
+    *work = verb();
+  }
+  if (work->is_done()) return {};
+  span.bytes = 0;
+  return Work([work, span, trace = trace_] {
+    const auto scope = trace.scope(span);
+    work->wait();
+  });
+}
+
 Work Communicator::all_reduce(const at::Tensor& tensor) {
   start("all_reduce", {tensor});
   if (size_ == 1) return {};
@@ -114,27 +136,6 @@ void Communicator::record(Recorder& recorder, size_t group) {
   recorder_ = &recorder;
   trace_ = recorder.lane(Lane::generate);
   group_ = static_cast<uint8_t>(group);
-}
-
-// A verb takes the host's time twice: when it is begun, and when it is waited for.
-Work Communicator::recorded(int64_t bytes_sent, const std::function<Work()>& verb) {
-  if (recorder_ == nullptr) return verb();
-  recorder_->add_bytes_sent(group_, bytes_sent);
-  Span span;
-  span.phase = Phase::communicate;
-  span.group = group_;
-  span.bytes = bytes_sent;
-  auto work = std::make_shared<Work>();
-  {
-    const auto scope = trace_.scope(span);
-    *work = verb();
-  }
-  if (work->is_done()) return {};
-  span.bytes = 0;
-  return Work([work, span, trace = trace_] {
-    const auto scope = trace.scope(span);
-    work->wait();
-  });
 }
 
 Work Communicator::do_reduce_scatter(const at::Tensor& out, const at::Tensor& in, const RowCounts& rows) {

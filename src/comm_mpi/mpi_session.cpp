@@ -10,9 +10,9 @@
 #include <thread>
 #include <utility>
 
+#include "ditmesh/base/seconds.hpp"
 #include "ditmesh/base/text.hpp"
 #include "ditmesh/comm_mpi/mpi_control_channel.hpp"
-#include "ditmesh/trace/recorder.hpp"
 #include "check_mpi.hpp"
 #include "mpi_communicator.hpp"
 
@@ -158,18 +158,18 @@ ClockOffset MpiSession::measure_clock() const {
     for (int rank = 1; rank < size_; ++rank) {
       for (int trip = 0; trip < kRoundTrips; ++trip) {
         check_mpi(MPI_Recv(nullptr, 0, MPI_INT64_T, rank, kClockTag, MPI_COMM_WORLD, MPI_STATUS_IGNORE));
-        const int64_t answer_ns = trace_now_ns();
+        const int64_t answer_ns = nanoseconds_now();
         check_mpi(MPI_Send(&answer_ns, 1, MPI_INT64_T, rank, kClockTag, MPI_COMM_WORLD));
       }
     }
-    return {trace_now_ns(), 0, 0};
+    return {nanoseconds_now(), 0, 0};
   }
   std::vector<RoundTrip> trips(kRoundTrips);
   for (RoundTrip& trip : trips) {
-    trip.asked_ns = trace_now_ns();
+    trip.asked_ns = nanoseconds_now();
     check_mpi(MPI_Send(nullptr, 0, MPI_INT64_T, 0, kClockTag, MPI_COMM_WORLD));
     check_mpi(MPI_Recv(&trip.answer_ns, 1, MPI_INT64_T, 0, kClockTag, MPI_COMM_WORLD, MPI_STATUS_IGNORE));
-    trip.heard_ns = trace_now_ns();
+    trip.heard_ns = nanoseconds_now();
   }
   // The first ones may have waited for rank 0's turn: the shortest has not.
   return clock_offset(trips);

@@ -70,28 +70,24 @@ void add_groups(Cost& cost, const std::vector<SampleTime>& samples) {
                    [](const GroupCost& a, const GroupCost& b) { return a.allocated_s > b.allocated_s; });
 }
 
-AttemptTime time_of(int64_t attempt, const Json& per_rank) {
+AttemptTime time_of(int64_t attempt, const OrderedJson& per_rank) {
   AttemptTime time;
   time.attempt = attempt;
-  for (const Json& rank : per_rank) {
-    const Json& seconds = rank.at("seconds");
-    ++time.num_ranks;
-    time.total_s += seconds.at("total").get<double>();
+  for (const OrderedJson& rank : per_rank) {
+    const OrderedJson& seconds = rank.at("seconds");
+    std::array<double, kNumPhases> phase_s{};
     for (size_t phase = 0; phase < kNumPhases; ++phase)
-      time.phase_s.at(phase) += seconds.value(std::string(name_of(static_cast<Phase>(phase))), 0.0);
+      phase_s.at(phase) = seconds.value(std::string(name_of(static_cast<Phase>(phase))), 0.0);
+    time.add(seconds.at("total"), phase_s);
   }
   return time;
 }
 
 AttemptTime time_of(const TracedAttempt& traced, const Log& log) {
-  const TraceSummary summary = summarise(read_attempt(traced, log));
   AttemptTime time;
   time.attempt = traced.attempt;
-  for (const RankSummary& rank : summary.ranks) {
-    ++time.num_ranks;
-    time.total_s += rank.total_s;
-    for (size_t phase = 0; phase < kNumPhases; ++phase) time.phase_s.at(phase) += rank.seconds.at(phase);
-  }
+  const TraceSummary summary = summarise(read_attempt(traced, log));
+  for (const RankSummary& rank : summary.ranks) time.add(rank.total_s, rank.seconds);
   return time;
 }
 
@@ -101,7 +97,7 @@ std::optional<AttemptTime> find_time(const JobRecord& record, const OrderedJson&
   const int64_t number = attempt.at("number");
   if (attempt.contains("per_rank") && !attempt.at("per_rank").empty() &&
       attempt.at("per_rank").front().at("seconds").contains("total"))
-    return time_of(number, Json(attempt.at("per_rank")));
+    return time_of(number, attempt.at("per_rank"));
   for (const TracedAttempt& one : traced) {
     if (one.part == record.part && one.attempt == number) return time_of(one, log);
   }
@@ -130,6 +126,11 @@ std::string_view name_of(Expense expense) {
       "denoising", "encoding", "decoding",       "waiting for writes",
       "idle",      "start-up", "failed samples", "made again"};
   return kNames.at(static_cast<size_t>(expense));
+}
+
+void AttemptTime::add(double more_s, const std::array<double, kNumPhases>& more_phase_s) {
+  total_s += more_s;
+  for (size_t phase = 0; phase < kNumPhases; ++phase) phase_s.at(phase) += more_phase_s.at(phase);
 }
 
 Cost account(const std::vector<AttemptTime>& attempts, const std::vector<SampleTime>& samples,
@@ -172,9 +173,7 @@ Cost cost_of(const std::filesystem::path& output, const std::optional<std::strin
       }
       AttemptTime& sum = times[time->attempt];
       sum.attempt = time->attempt;
-      sum.num_ranks += time->num_ranks;
-      sum.total_s += time->total_s;
-      for (size_t phase = 0; phase < kNumPhases; ++phase) sum.phase_s.at(phase) += time->phase_s.at(phase);
+      sum.add(time->total_s, time->phase_s);
     }
   }
   std::vector<AttemptTime> attempts;

@@ -19,23 +19,32 @@ Part Part::parse(std::string_view text) {
   return {*index, *count};
 }
 
+std::string Part::label() const { return is_whole() ? std::string() : cat("part-", index, "-of-", count); }
+
+std::optional<Part> Part::of_label(std::string_view label) {
+  constexpr std::string_view kBegin = "part-";
+  constexpr std::string_view kOf = "-of-";
+  const size_t of = label.find(kOf);
+  if (!label.starts_with(kBegin) || of == std::string_view::npos || of < kBegin.size()) return std::nullopt;
+  const auto index = parse_int(label.substr(kBegin.size(), of - kBegin.size()));
+  const auto count = parse_int(label.substr(of + kOf.size()));
+  if (!index || !count || *index < 0 || *index >= *count || *count < 2) return std::nullopt;
+  return Part{*index, *count};
+}
+
 std::string Part::file_name(std::string_view extension) const {
-  return is_whole() ? cat("job", extension) : cat("job.part-", index, "-of-", count, extension);
+  return is_whole() ? cat("job", extension) : cat("job.", label(), extension);
 }
 
 std::optional<Part> Part::of_file_name(std::string_view name, std::string_view extension) {
-  constexpr std::string_view kBegin = "job.part-";
-  constexpr std::string_view kOf = "-of-";
+  constexpr std::string_view kBegin = "job.";
   if (name == cat("job", extension)) return Part{};
-  if (!name.starts_with(kBegin) || !name.ends_with(extension)) return std::nullopt;
+  if (!name.starts_with(kBegin) || !name.ends_with(extension) ||
+      name.size() < kBegin.size() + extension.size())
+    return std::nullopt;
   name.remove_prefix(kBegin.size());
   name.remove_suffix(extension.size());
-  const size_t of = name.find(kOf);
-  if (of == std::string_view::npos) return std::nullopt;
-  const auto index = parse_int(name.substr(0, of));
-  const auto count = parse_int(name.substr(of + kOf.size()));
-  if (!index || !count || *index < 0 || *index >= *count || *count < 2) return std::nullopt;
-  return Part{*index, *count};
+  return of_label(name);
 }
 
 std::ostream& operator<<(std::ostream& out, const Part& part) {

@@ -25,11 +25,9 @@ constexpr std::string_view kHdf5 = ".h5";
 std::optional<std::pair<Part, int64_t>> owner_of(const std::string& name) {
   Part part;
   std::string_view rest = name;
-  if (const size_t at = rest.find(cat(".", kAttempt)); rest.starts_with("part-") && at != std::string::npos) {
-    const auto named = Part::of_file_name(cat("job.", rest.substr(0, at), ".json"), ".json");
-    if (!named) return std::nullopt;
-    part = *named;
-    rest.remove_prefix(at + 1);
+  if (const auto labelled = Part::of_label(rest.substr(0, rest.find('.')))) {
+    part = *labelled;
+    rest.remove_prefix(part.label().size() + 1);
   }
   if (!rest.starts_with(kAttempt)) return std::nullopt;
   rest.remove_prefix(kAttempt.size());
@@ -41,7 +39,7 @@ std::optional<std::pair<Part, int64_t>> owner_of(const std::string& name) {
 }  // namespace
 
 std::string trace_prefix(const Part& part, int64_t attempt) {
-  return cat(part.is_whole() ? "" : cat("part-", part.index, "-of-", part.count, "."), kAttempt, attempt);
+  return cat(part.label(), part.is_whole() ? "" : ".", kAttempt, attempt);
 }
 
 std::vector<TracedAttempt> traced_attempts(const fs::path& output) {
@@ -95,7 +93,7 @@ void convert_span_files(const TracedAttempt& attempt, const Log& log) {
   std::map<std::string, std::vector<fs::path>> by_host;
   for (const fs::path& file : attempt.span_files) {
     try {
-      by_host[read_span_file(file).info.host].push_back(file);
+      by_host[read_span_head(file).host].push_back(file);
     } catch (const ConfigError& error) {
       log.warning(error.what());
     }

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "ditmesh/base/seconds.hpp"
 #include "ditmesh/base/text.hpp"
 
 namespace ditmesh {

@@ -7,20 +7,11 @@
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <torch/headeronly/version.h>
 
-#include <chrono>
 #include <cmath>
 
+#include "ditmesh/base/seconds.hpp"
+
 namespace ditmesh {
-
-namespace {
-
-int64_t now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
-
-}  // namespace
 
 int num_cuda_devices() {
   if (!at::hasCUDA()) return 0;
@@ -48,16 +39,18 @@ double reserved_bytes(const at::Device& device) {
 }
 
 void DeviceTimer::mark() {
-  host_ns_.push_back(now_ns());
-  if (device_.is_cpu()) return;
+  if (device_.is_cpu()) {
+    host_ns_.push_back(nanoseconds_now());
+    return;
+  }
   const c10::impl::VirtualGuardImpl device(device_.type());
   c10::Event& event = events_.emplace_back(device_.type(), c10::EventFlag::BACKEND_DEFAULT);
   event.record(device.getStream(device_));
 }
 
 std::vector<int64_t> DeviceTimer::times_ns() const {
-  if (events_.empty()) return host_ns_;
-  const int64_t last_ns = now_ns();
+  if (device_.is_cpu()) return host_ns_;
+  const int64_t last_ns = nanoseconds_now();
   std::vector<int64_t> times;
   for (const c10::Event& event : events_) {
     const double before_ms = &event == &events_.back() ? 0 : event.elapsedTime(events_.back());

@@ -38,30 +38,27 @@ Recorder::Recorder(const std::filesystem::path& file, RankInfo info, DeviceMemor
       device_memory_(std::move(device_memory)),
       log_(std::move(log)),
       file_(std::make_unique<SpanFileWriter>(file, info_)),
-      last_counters_ns_(trace_now_ns()) {
+      last_counters_ns_(nanoseconds_now()) {
   check(file_->append(std::span<const Span>()));
   thread_ = std::thread([this] { run(); });
 }
 
-Recorder::~Recorder() {
-  if (!thread_.joinable()) return;
-  {
-    const std::lock_guard lock(mutex_);
-    quit_ = true;
-  }
-  wake_.notify_all();
-  thread_.join();
-}
+Recorder::~Recorder() { stop(); }
 
 void Recorder::finish() {
   if (!thread_.joinable()) return;
+  stop();
+  check(file_->close());
+}
+
+void Recorder::stop() {
+  if (!thread_.joinable()) return;
   {
     const std::lock_guard lock(mutex_);
     quit_ = true;
   }
   wake_.notify_all();
   thread_.join();
-  check(file_->close());
 }
 
 LaneRecorder Recorder::lane(Lane lane) {
@@ -85,7 +82,7 @@ void Recorder::run() {
     }
     for (const ClockOffset& offset : clock) check(file_->append(offset));
     write_spans();
-    if (quit || trace_now_ns() - last_counters_ns_ >= kCounters_ns) write_counters();
+    if (quit || nanoseconds_now() - last_counters_ns_ >= kCounters_ns) write_counters();
   }
 }
 
@@ -103,7 +100,7 @@ void Recorder::write_spans() {
 }
 
 void Recorder::write_counters() {
-  const int64_t now = trace_now_ns();
+  const int64_t now = nanoseconds_now();
   const int64_t samples = num_samples_;
   const double seconds = static_cast<double>(now - std::exchange(last_counters_ns_, now)) * 1e-9;
   const auto rate = static_cast<double>(samples - std::exchange(last_samples_, samples)) / seconds;

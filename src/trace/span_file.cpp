@@ -82,6 +82,34 @@ void take(RankTrace& trace, const std::string& payload) {
   }
 }
 
+// The file behind its head.
+struct OpenedSpanFile {
+  explicit OpenedSpanFile(const std::filesystem::path& path) : in(path, std::ios::binary) {
+    if (!in) {
+      throw ConfigError(cat("cannot read the trace ", path, ": ", std::strerror(errno)),
+                        "check its permissions");
+    }
+    size = std::filesystem::file_size(path);
+    std::string magic(kMagic.size(), '\0');
+    in.read(magic.data(), static_cast<std::streamsize>(magic.size()));
+    at = kMagic.size();
+    const auto head = magic == kMagic ? next() : std::nullopt;
+    if (!head || head->empty() || head->front() != kHead) {
+      throw ConfigError(cat(path, " is no trace of this version of ditmesh, or was cut in its first lines"),
+                        "remove it");
+    }
+    info = info_from(head->substr(1));
+    at += head->size() + kCheckedRecordBytes;
+  }
+
+  std::optional<std::string> next() { return read_checked_record(in, size - at); }
+
+  std::ifstream in;
+  uint64_t size = 0;
+  uint64_t at = 0;  // where the next record begins
+  RankInfo info;
+};
+
 }  // namespace
 
 std::filesystem::path span_file_path(const std::filesystem::path& traces, const std::string& prefix,
@@ -133,32 +161,20 @@ bool SpanFileWriter::append_block(char kind, const void* bytes, size_t size) {
   return is_good_;
 }
 
+RankInfo read_span_head(const std::filesystem::path& path) { return OpenedSpanFile(path).info; }
+
 RankTrace read_span_file(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) {
-    throw ConfigError(cat("cannot read the trace ", path, ": ", std::strerror(errno)),
-                      "check its permissions");
-  }
-  const uint64_t file_size = std::filesystem::file_size(path);
-  std::string magic(kMagic.size(), '\0');
-  in.read(magic.data(), static_cast<std::streamsize>(magic.size()));
-  uint64_t at = kMagic.size();
-  auto payload = magic == kMagic ? read_checked_record(in, file_size - at) : std::nullopt;
-  if (!payload || payload->empty() || payload->front() != kHead) {
-    throw ConfigError(cat(path, " is no trace of this version of ditmesh, or was cut in its first lines"),
-                      "remove it");
-  }
+  OpenedSpanFile file(path);
   RankTrace trace;
-  trace.info = info_from(payload->substr(1));
-  at += payload->size() + kCheckedRecordBytes;
-  while (at < file_size) {
-    payload = read_checked_record(in, file_size - at);
+  trace.info = file.info;
+  while (file.at < file.size) {
+    const auto payload = file.next();
     if (!payload || payload->empty()) {
-      trace.damage = cat("the trace ", path, " ends in a torn block of ", file_size - at, " bytes");
+      trace.damage = cat("the trace ", path, " ends in a torn block of ", file.size - file.at, " bytes");
       break;
     }
     take(trace, *payload);
-    at += payload->size() + kCheckedRecordBytes;
+    file.at += payload->size() + kCheckedRecordBytes;
   }
   std::erase_if(trace.spans, [](const Span& span) { return !is_known(span); });
   std::erase_if(trace.counters, [](const CounterValue& value) {

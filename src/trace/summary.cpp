@@ -2,21 +2,17 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <tuple>
 #include <utility>
+
+#include "summary_remarks.hpp"
 
 namespace ditmesh {
 
 namespace {
 
 double seconds(int64_t ns) { return static_cast<double>(ns) * 1e-9; }
-
-double median(std::vector<double> values) {
-  if (values.empty()) return 0;
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
 
 RankSummary summarise_rank(const RankTrace& trace) {
   RankSummary rank;
@@ -67,36 +63,46 @@ std::vector<Work> useful_work(const RankTrace& trace) {
   return work;
 }
 
+// Ranks differ by less than this in when they see the same thing.
+constexpr int64_t kShortest_ns = 1'000'000;
+
 // Whom a wait was for: the rank whose work ended last before the wait did.
 //   rank 0  denoise denoise | end_wait ..............|
 //   rank 1  denoise | end_wait ......................|     both wait for rank 2's decode
 //   rank 2  denoise denoise denoise | decode decode  |
+// Nothing if that is the rank itself, whose place is `own`.
+std::optional<size_t> waited_for(const std::vector<std::vector<Work>>& work, size_t own, const Span& wait,
+                                 int64_t slack_ns) {
+  std::optional<size_t> last_rank;
+  int64_t last_end_ns = wait.start_ns;
+  for (size_t rank = 0; rank < work.size(); ++rank) {
+    if (rank == own) continue;
+    // The last work that begins before the wait ends.
+    const auto after = std::upper_bound(work[rank].begin(), work[rank].end(), wait.end_ns(),
+                                        [](int64_t time, const Work& w) { return time < w.begin_ns; });
+    if (after == work[rank].begin()) continue;
+    const int64_t end_ns = std::prev(after)->end_ns;
+    // What goes on when the wait is over is not what ended it.
+    if (end_ns > wait.end_ns() + slack_ns || end_ns <= last_end_ns) continue;
+    last_rank = rank;
+    last_end_ns = end_ns;
+  }
+  return last_rank;
+}
+
 std::vector<WaitedFor> find_waits(const AttemptTrace& trace) {
-  constexpr int64_t kShortest_ns = 1'000'000;
   std::vector<std::vector<Work>> work;
   for (const RankTrace& rank : trace.ranks) work.push_back(useful_work(rank));
   std::map<std::tuple<size_t, size_t, Phase>, int64_t> waited;
   const int64_t slack_ns = kShortest_ns + 2 * trace.clock_error_ns;
-  for (size_t r = 0; r < trace.ranks.size(); ++r) {
-    for (const Span& span : trace.ranks[r].spans) {
+  for (size_t rank = 0; rank < trace.ranks.size(); ++rank) {
+    for (const Span& span : trace.ranks[rank].spans) {
       if (!is_waiting(span.phase) || span.duration_ns < kShortest_ns) continue;
-      size_t last_rank = r;
-      int64_t last_end_ns = span.start_ns;
-      for (size_t q = 0; q < work.size(); ++q) {
-        if (q == r) continue;
-        // The last work that begins before the wait ends.
-        const auto after = std::upper_bound(work[q].begin(), work[q].end(), span.end_ns(),
-                                            [](int64_t time, const Work& w) { return time < w.begin_ns; });
-        if (after == work[q].begin()) continue;
-        const Work& before = *std::prev(after);
-        // What goes on when the wait is over is not what ended it.
-        if (before.end_ns > span.end_ns() + slack_ns) continue;
-        if (before.end_ns > last_end_ns) std::tie(last_rank, last_end_ns) = std::pair(q, before.end_ns);
-      }
-      if (last_rank == r) continue;
-      for (const Work& w : work[last_rank]) {
+      const auto for_rank = waited_for(work, rank, span, slack_ns);
+      if (!for_rank) continue;
+      for (const Work& w : work[*for_rank]) {
         const int64_t overlap_ns = std::min(w.end_ns, span.end_ns()) - std::max(w.begin_ns, span.start_ns);
-        if (overlap_ns > 0) waited[{r, last_rank, w.phase}] += overlap_ns;
+        if (overlap_ns > 0) waited[{rank, *for_rank, w.phase}] += overlap_ns;
       }
     }
   }
@@ -120,11 +126,10 @@ void add_metrics(TraceSummary& summary, const AttemptTrace& trace) {
       last_ns = std::max(last_ns, span.end_ns());
     }
   }
-  double all_s = 0;
+  const double all_s = summary.all_s();
   double useful_s = 0;
   double most_useful_s = 0;
   for (const RankSummary& rank : summary.ranks) {
-    all_s += rank.total_s;
     useful_s += rank.useful_s;
     most_useful_s = std::max(most_useful_s, rank.useful_s);
     summary.num_samples += rank.num_samples;
@@ -142,8 +147,17 @@ void add_metrics(TraceSummary& summary, const AttemptTrace& trace) {
 
 }  // namespace
 
-// Of summary_remarks.cpp.
-std::vector<std::string> remarks_on(const TraceSummary& summary);
+double TraceSummary::all_s() const {
+  double sum = 0;
+  for (const RankSummary& rank : ranks) sum += rank.total_s;
+  return sum;
+}
+
+double TraceSummary::seconds(Phase phase) const {
+  double sum = 0;
+  for (const RankSummary& rank : ranks) sum += rank.seconds.at(static_cast<size_t>(phase));
+  return sum;
+}
 
 TraceSummary summarise(const AttemptTrace& trace) {
   TraceSummary summary;

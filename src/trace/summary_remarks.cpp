@@ -1,15 +1,13 @@
-// The sentences that an expert would say about a trace.
+#include "summary_remarks.hpp"
 
 #include <algorithm>
 #include <cmath>
+#include <iomanip>
 #include <utility>
 
 #include "ditmesh/base/text.hpp"
-#include "ditmesh/trace/summary.hpp"
 
 namespace ditmesh {
-
-std::vector<std::string> remarks_on(const TraceSummary& summary);
 
 namespace {
 
@@ -38,14 +36,6 @@ std::string doing(Phase phase) {
   }
 }
 
-double sum_of(const TraceSummary& summary, std::initializer_list<Phase> phases) {
-  double sum = 0;
-  for (const RankSummary& rank : summary.ranks) {
-    for (const Phase phase : phases) sum += rank.seconds.at(static_cast<size_t>(phase));
-  }
-  return sum;
-}
-
 void remark_on_waits(const TraceSummary& summary, double all_s, std::vector<Remark>& remarks) {
   if (summary.waits.empty()) return;
   const WaitedFor& longest = summary.waits.front();
@@ -68,25 +58,28 @@ void remark_on_slow_ranks(const TraceSummary& summary, std::vector<Remark>& rema
     if (rank.step_s > 0) steps.push_back(rank.step_s);
   }
   if (steps.size() < 3) return;  // which of two is the slow one?
-  const auto middle = steps.begin() + static_cast<std::ptrdiff_t>(steps.size() / 2);
-  std::nth_element(steps.begin(), middle, steps.end());
   const RankSummary& slowest =
       *std::max_element(summary.ranks.begin(), summary.ranks.end(),
                         [](const RankSummary& a, const RankSummary& b) { return a.step_s < b.step_s; });
-  const double ratio = slowest.step_s / *middle;
+  const double ratio = slowest.step_s / median(std::move(steps));
   if (ratio < kSlow) return;
-  const auto hundredths = std::lround(ratio * 100);
-  remarks.push_back({(ratio - 1) / static_cast<double>(summary.ranks.size()) + kWorthTelling,
-                     cat("rank ", slowest.rank, " on ", slowest.host, " needs ", hundredths / 100, ".",
-                         hundredths % 100 < 10 ? "0" : "", hundredths % 100,
-                         " times as long for a denoising step as the median rank: look at its device")});
+  remarks.push_back(
+      {(ratio - 1) / static_cast<double>(summary.ranks.size()) + kWorthTelling,
+       cat("rank ", slowest.rank, " on ", slowest.host, " needs ", std::fixed, std::setprecision(2), ratio,
+           " times as long for a denoising step as the median rank: look at its device")});
 }
 
 }  // namespace
 
+double median(std::vector<double> values) {
+  if (values.empty()) return 0;
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
 std::vector<std::string> remarks_on(const TraceSummary& summary) {
-  double all_s = 0;
-  for (const RankSummary& rank : summary.ranks) all_s += rank.total_s;
+  const double all_s = summary.all_s();
   if (all_s <= 0) return {"the trace has no spans: the job ended before it began"};
   std::vector<Remark> remarks;
   remark_on_waits(summary, all_s, remarks);
@@ -94,12 +87,12 @@ std::vector<std::string> remarks_on(const TraceSummary& summary) {
   const auto add = [&](double seconds, const std::string& before, const std::string& after) {
     remarks.push_back({seconds / all_s, cat(before, percent(seconds / all_s), after)});
   };
-  add(sum_of(summary, {Phase::set_up, Phase::load}), "set-up and reading weights take ",
+  add(summary.seconds(Phase::set_up) + summary.seconds(Phase::load), "set-up and reading weights take ",
       " of the ranks' time: longer jobs and fewer restarts use the devices better");
-  add(sum_of(summary, {Phase::hand_over, Phase::flush}), "waiting for the file system takes ",
+  add(summary.seconds(Phase::hand_over) + summary.seconds(Phase::flush), "waiting for the file system takes ",
       " of the ranks' time: the journal and the shards of the output are on a slow one");
-  add(sum_of(summary, {Phase::index}), "writing the index takes ", " of the ranks' time");
-  add(sum_of(summary, {Phase::communicate}), "waiting inside of groups of ranks takes ",
+  add(summary.seconds(Phase::index), "writing the index takes ", " of the ranks' time");
+  add(summary.seconds(Phase::communicate), "waiting inside of groups of ranks takes ",
       " of the ranks' time: see which axis in the picture of the trace");
   std::stable_sort(remarks.begin(), remarks.end(),
                    [](const Remark& a, const Remark& b) { return a.share > b.share; });

@@ -15,22 +15,12 @@ namespace {
 // A job of thousands of ranks is not listed rank by rank.
 constexpr size_t kMaxListed = 32;
 
-std::string percent(double share) {
-  std::ostringstream text;
-  text << std::fixed << std::setprecision(1) << share * 100 << " %";
-  return text.str();
-}
+std::string percent(double share) { return cat(std::fixed, std::setprecision(1), share * 100, " %"); }
 
 // Parts of a second too: traces are about them.
 std::string short_seconds(double seconds) {
   if (seconds < 1e-3) return cat(std::lround(seconds * 1e6), " µs");
   return seconds < 1 ? cat(std::lround(seconds * 1e3), " ms") : human_seconds(seconds);
-}
-
-double phase_sum(const TraceSummary& summary, size_t phase) {
-  double sum = 0;
-  for (const RankSummary& rank : summary.ranks) sum += rank.seconds.at(phase);
-  return sum;
 }
 
 bool is_of_generating_thread(Phase phase) {
@@ -46,14 +36,14 @@ void add_phases(const TraceSummary& summary, double all_s, std::ostringstream& t
          << short_seconds(seconds) << std::setw(10) << percent(seconds / all_s) << "\n";
   };
   for (size_t phase = 0; phase < kNumPhases; ++phase) {
-    const double seconds = phase_sum(summary, phase);
-    if (seconds > 0 && is_of_generating_thread(static_cast<Phase>(phase)))
-      line(name_of(static_cast<Phase>(phase)), seconds);
+    const auto one = static_cast<Phase>(phase);
+    const double seconds = summary.seconds(one);
+    if (seconds > 0 && is_of_generating_thread(one)) line(name_of(one), seconds);
   }
   line("other", other_s);
   text << "beside it, on threads of their own\n";
   for (const Phase phase : {Phase::journal, Phase::shard, Phase::hash})
-    line(name_of(phase), phase_sum(summary, static_cast<size_t>(phase)));
+    line(name_of(phase), summary.seconds(phase));
 }
 
 void add_ranks(const TraceSummary& summary, std::ostringstream& text) {
@@ -78,8 +68,7 @@ void add_ranks(const TraceSummary& summary, std::ostringstream& text) {
 }  // namespace
 
 std::string to_text(const TraceSummary& summary) {
-  double all_s = 0;
-  for (const RankSummary& rank : summary.ranks) all_s += rank.total_s;
+  const double all_s = summary.all_s();
   std::ostringstream text;
   text << "attempt " << summary.attempt << ": " << counted(summary.num_samples, "picture") << " on "
        << counted(summary.num_ranks, "rank") << " in " << short_seconds(summary.elapsed_s);

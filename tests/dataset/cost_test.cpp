@@ -17,7 +17,6 @@ using testing::TemporaryFolder;
 AttemptTime attempt(int64_t number) {
   AttemptTime time;
   time.attempt = number;
-  time.num_ranks = 2;
   time.total_s = 100;
   const auto set = [&](Phase phase, double seconds) {
     time.phase_s.at(static_cast<size_t>(phase)) = seconds;

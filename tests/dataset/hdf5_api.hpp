@@ -75,6 +75,17 @@ class Hdf5Api {
     return value;
   }
 
+  std::string fixed_attribute(const std::string& object, const std::string& name) const {
+    const hid_t attribute = H5Aopen_by_name(file_, object.c_str(), name.c_str(), H5P_DEFAULT, H5P_DEFAULT);
+    const hid_t type = H5Aget_type(attribute);
+    EXPECT_EQ(H5Tis_variable_str(type), 0) << "viewers know only texts of fixed length here";
+    std::string value(H5Tget_size(type), '\0');
+    H5Aread(attribute, type, value.data());
+    H5Tclose(type);
+    H5Aclose(attribute);
+    return value.c_str();
+  }
+
   int64_t number_attribute(const std::string& object, const std::string& name) const {
     const hid_t attribute = H5Aopen_by_name(file_, object.c_str(), name.c_str(), H5P_DEFAULT, H5P_DEFAULT);
     int64_t value = -1;
@@ -84,6 +95,7 @@ class Hdf5Api {
   }
 
   bool exists(const std::string& name) const { return H5Lexists(file_, name.c_str(), H5P_DEFAULT) > 0; }
+  hid_t file() const { return file_; }
   hid_t open(const std::string& name) const { return H5Dopen2(file_, name.c_str(), H5P_DEFAULT); }
 
  private:

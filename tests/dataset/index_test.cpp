@@ -86,50 +86,14 @@ TEST(Index, ContentHashDoesNotDependOnShardsOrOnHowOftenItIsMade) {
   EXPECT_EQ(read_file(many_shards.path() / "dataset.h5").size(), bytes.size());
 }
 
-class OpenedIndex {
- public:
-  explicit OpenedIndex(const std::filesystem::path& output)
-      : file_(H5Fopen((output / "dataset.h5").c_str(), H5F_ACC_RDONLY, H5P_DEFAULT)) {}
-  ~OpenedIndex() { H5Fclose(file_); }
-  OpenedIndex(const OpenedIndex&) = delete;
-  OpenedIndex& operator=(const OpenedIndex&) = delete;
-
-  std::vector<uint8_t> bytes(const char* name) const { return numbers<uint8_t>(name, H5T_NATIVE_UINT8); }
-  template <typename T>
-  std::vector<T> numbers(const char* name, hid_t type) const {
-    const hid_t dataset = H5Dopen2(file_, name, H5P_DEFAULT);
-    const hid_t space = H5Dget_space(dataset);
-    std::vector<T> values(static_cast<size_t>(H5Sget_simple_extent_npoints(space)));
-    EXPECT_GE(H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()), 0) << name;
-    H5Sclose(space);
-    H5Dclose(dataset);
-    return values;
-  }
-  hid_t file() const { return file_; }
-  bool exists(const char* name) const { return H5Lexists(file_, name, H5P_DEFAULT) > 0; }
-  std::string fixed_attribute(const char* object, const char* name) const {
-    const hid_t attribute = H5Aopen_by_name(file_, object, name, H5P_DEFAULT, H5P_DEFAULT);
-    const hid_t type = H5Aget_type(attribute);
-    EXPECT_EQ(H5Tis_variable_str(type), 0) << "viewers know only texts of fixed length here";
-    std::string value(H5Tget_size(type), '\0');
-    H5Aread(attribute, type, value.data());
-    H5Tclose(type);
-    H5Aclose(attribute);
-    return value.c_str();
-  }
-
- private:
-  hid_t file_;
-};
-
 // From another working directory, as a reader would: the paths are relative to the index.
 TEST(Index, LeadsToThePixelsByLinksAndVirtualDatasets) {
   const TemporaryFolder folder;
   const Job job = mixed_job();
   job.write_all(folder.path());
-  const OpenedIndex index(folder.path());
-  const auto all = index.bytes("/16x24/images");
-  const auto third_shard = index.bytes("/by_shard/16x24-000002/16x24/images");
+  const Hdf5Api index(folder.path() / "dataset.h5");
+  const auto all = index.numbers<uint8_t>("/16x24/images", H5T_NATIVE_UINT8);
+  const auto third_shard = index.numbers<uint8_t>("/by_shard/16x24-000002/16x24/images", H5T_NATIVE_UINT8);
   const size_t image_bytes = 16 * 24 * 3;
   ASSERT_EQ(all.size(), 6 * image_bytes);
   ASSERT_EQ(third_shard.size(), 2 * image_bytes);
@@ -143,7 +107,7 @@ TEST(Index, HasNoVirtualDatasetsOverManyShards) {
   IndexOptions options;
   options.max_virtual_shards = 2;
   mixed_job().write_all(folder.path(), options);
-  const OpenedIndex index(folder.path());
+  const Hdf5Api index(folder.path() / "dataset.h5");
   EXPECT_FALSE(index.exists("/16x24/images"));
   EXPECT_TRUE(index.exists("/16x24/row"));
   EXPECT_EQ(Dataset(folder.path()).pixels(11).height, 16) << "our reader does not need them";
@@ -189,16 +153,16 @@ TEST(Index, RefusesShardsOfSeveralFormats) {
 TEST(Index, ShowsAPreviewThatViewersKnowAsAPicture) {
   const TemporaryFolder folder;
   mixed_job().write_all(folder.path());
-  const OpenedIndex index(folder.path());
+  const Hdf5Api index(folder.path() / "dataset.h5");
   EXPECT_EQ(index.fixed_attribute("/preview", "CLASS"), "IMAGE");
   EXPECT_EQ(index.fixed_attribute("/preview", "IMAGE_VERSION"), "1.2");
   EXPECT_EQ(index.fixed_attribute("/preview", "IMAGE_SUBCLASS"), "IMAGE_TRUECOLOR");
   EXPECT_EQ(index.fixed_attribute("/preview", "INTERLACE_MODE"), "INTERLACE_PIXEL");
-  EXPECT_GT(index.bytes("/preview").size(), 100'000U);
+  EXPECT_GT(index.numbers<uint8_t>("/preview", H5T_NATIVE_UINT8).size(), 100'000U);
   IndexOptions options;
   options.preview_pictures = 0;
   write_index(folder.path(), options);
-  EXPECT_FALSE(OpenedIndex(folder.path()).exists("/preview"));
+  EXPECT_FALSE(Hdf5Api(folder.path() / "dataset.h5").exists("/preview"));
 }
 
 TEST(Index, KeepsColumnsThatOnlySomeShardsHave) {
@@ -229,7 +193,7 @@ TEST(Index, IsReadWithPlainHdf5Calls) {
   }
   write_index(folder.path());
 
-  const OpenedIndex index(folder.path());
+  const Hdf5Api index(folder.path() / "dataset.h5");
   // An enum is read by its own type; reading it as a number is an error in HDF5.
   const hid_t status = H5Dopen2(index.file(), "/samples/status", H5P_DEFAULT);
   const hid_t status_type = H5Dget_type(status);
@@ -259,8 +223,9 @@ TEST(Index, IsReadWithPlainHdf5Calls) {
     const bool is_in_third = std::string(shards[at].data()) == job.plan.shards[3].name;
     EXPECT_EQ(statuses[at], !is_in_third ? 1 : positions[at] == 1 ? 2 : 0);
     if (statuses[at] != 1) continue;
-    const auto images = index.bytes(
-        cat("/by_shard/", shards[at].data(), "/", sample.height, "x", sample.width, "/images").c_str());
+    const auto images = index.numbers<uint8_t>(
+        cat("/by_shard/", shards[at].data(), "/", sample.height, "x", sample.width, "/images"),
+        H5T_NATIVE_UINT8);
     const Image image = picture_of(sample.height, sample.width, sample.seed);
     EXPECT_TRUE(std::equal(image.pixels.begin(), image.pixels.end(),
                            images.begin() + positions[at] * static_cast<int64_t>(image.size_bytes())));
@@ -276,7 +241,7 @@ TEST(Index, IsMadeOfTheShardsThatAreThere) {
   const Dataset dataset(folder.path());
   ASSERT_EQ(dataset.size(), 10);
   EXPECT_EQ(dataset.pixels(9), picture_of(16, 24, dataset.row(9).sample.seed));
-  const OpenedIndex index(folder.path());
+  const Hdf5Api index(folder.path() / "dataset.h5");
   EXPECT_FALSE(index.exists("/16x24/images")) << "the absent shard's samples would be black";
   EXPECT_THAT(index.numbers<int64_t>("/16x24/row", H5T_NATIVE_INT64), ElementsAre(-1, -1, 3, 3, 5, 5));
   EXPECT_FALSE(index.exists("/by_shard/16x24-000000"));

@@ -22,7 +22,7 @@ RankInfo info() {
 TEST(Recorder, LeavesWhatItsLanesRecorded) {
   const TemporaryFolder folder;
   const auto path = folder.path() / "a.spans";
-  const int64_t start_ns = trace_now_ns();
+  const int64_t start_ns = nanoseconds_now();
   {
     Recorder recorder(path, info(), [] { return 77.0; }, {});
     const LaneRecorder generate = recorder.lane(Lane::generate);
@@ -50,7 +50,7 @@ TEST(Recorder, LeavesWhatItsLanesRecorded) {
     EXPECT_EQ(span.phase, span.lane == Lane::journal ? Phase::journal : Phase::denoise);
     EXPECT_GE(span.start_ns, start_ns);
     EXPECT_GE(span.duration_ns, 0);
-    EXPECT_LE(span.end_ns(), trace_now_ns());
+    EXPECT_LE(span.end_ns(), nanoseconds_now());
   }
   EXPECT_THAT(next, ElementsAre(1000, 1000, 0));
   std::map<std::pair<CounterKind, int>, double> counters;
@@ -68,8 +68,8 @@ TEST(Recorder, WritesWhileItRuns) {
   const auto path = folder.path() / "a.spans";
   Recorder recorder(path, info(), {}, {});
   { const auto scope = recorder.lane(Lane::generate).scope(Phase::load); }
-  const int64_t give_up_ns = trace_now_ns() + 10'000'000'000;
-  while (read_span_file(path).spans.empty() && trace_now_ns() < give_up_ns)
+  const int64_t give_up_ns = nanoseconds_now() + 10'000'000'000;
+  while (read_span_file(path).spans.empty() && nanoseconds_now() < give_up_ns)
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   EXPECT_EQ(read_span_file(path).spans.size(), 1U) << "as a crash would leave it";
 }

@@ -116,7 +116,8 @@ class Communicator {
   std::string describe(const std::string& verb) const;
 
  private:
-  Work recorded(int64_t bytes_sent, const std::function<Work()>& verb);
+  template <typename Verb>
+  Work recorded(int64_t bytes_sent, const Verb& verb);
   void start(const std::string& verb, const std::vector<at::Tensor>& tensors);
   void require_alike(const at::Tensor& out, const at::Tensor& in, const std::string& verb) const;
   void require(bool rule, const std::string& verb, const std::string& text) const;

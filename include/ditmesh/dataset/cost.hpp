@@ -33,9 +33,10 @@ std::string_view name_of(Expense expense);
 /// One attempt, all its ranks together.
 struct AttemptTime {
   int64_t attempt = 0;
-  int64_t num_ranks = 0;
   double total_s = 0;                        // from each rank's start to its end
   std::array<double, kNumPhases> phase_s{};  // of the generating thread's phases
+
+  void add(double more_s, const std::array<double, kNumPhases>& more_phase_s);
 };
 
 /// A sample that is in a record.

@@ -20,6 +20,11 @@ struct Part {
   static Part parse(std::string_view text);
 
   bool is_whole() const { return count == 1; }
+  /// "part-2-of-8", in the names of files; empty for the whole.
+  std::string label() const;
+  /// The part with this label; nothing for other texts, the empty one too.
+  static std::optional<Part> of_label(std::string_view label);
+
   /// "job.json", and of part 2 of 8 "job.part-2-of-8.json", for the extension ".json".
   std::string file_name(std::string_view extension) const;
   /// The part whose file has this name; nothing for other names.

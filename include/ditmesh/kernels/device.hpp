@@ -2,7 +2,6 @@
 // The device a rank computes on.
 
 #include <ATen/core/Tensor.h>
-
 #include <c10/core/Event.h>
 
 #include <cstdint>
@@ -36,8 +35,8 @@ class DeviceTimer {
 
  private:
   at::Device device_;
-  std::vector<c10::Event> events_;
-  std::vector<int64_t> host_ns_;
+  std::vector<c10::Event> events_;  // of a GPU
+  std::vector<int64_t> host_ns_;    // of the CPU
 };
 
 /// "2.11.0".

@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <array>
-#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <filesystem>
@@ -14,16 +13,10 @@
 #include <vector>
 
 #include "ditmesh/base/log.hpp"
+#include "ditmesh/base/seconds.hpp"
 #include "ditmesh/trace/span_file.hpp"
 
 namespace ditmesh {
-
-using TraceClock = std::chrono::steady_clock;
-
-inline int64_t trace_ns(TraceClock::time_point time) {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
-}
-inline int64_t trace_now_ns() { return trace_ns(TraceClock::now()); }
 
 /// Spans that wait for the file; one thread puts them in, one takes them out, and neither waits.
 class SpanRing {
@@ -66,11 +59,11 @@ class LaneRecorder {
   class Scope {
    public:
     Scope(SpanRing* ring, const Span& span) : ring_(ring), span_(span) {
-      if (ring_ != nullptr) span_.start_ns = trace_now_ns();
+      if (ring_ != nullptr) span_.start_ns = nanoseconds_now();
     }
     ~Scope() {
       if (ring_ == nullptr) return;
-      span_.duration_ns = trace_now_ns() - span_.start_ns;
+      span_.duration_ns = nanoseconds_now() - span_.start_ns;
       ring_->put(span_);
     }
     Scope(const Scope&) = delete;
@@ -130,6 +123,7 @@ class Recorder {
   static constexpr size_t kMaxGroups = 16;
 
  private:
+  void stop();
   void run();
   void write_spans();
   void write_counters();

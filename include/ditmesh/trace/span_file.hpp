@@ -72,6 +72,9 @@ struct RankTrace {
   bool operator==(const RankTrace&) const = default;
 };
 
+/// Whose file it is, without a look at what follows. Throws as read_span_file().
+RankInfo read_span_head(const std::filesystem::path& path);
+
 /// Throws ConfigError naming the file if it is no span file of this version, or not even its head is whole.
 RankTrace read_span_file(const std::filesystem::path& path);
 

@@ -51,6 +51,9 @@ struct TraceSummary {
   uint64_t num_lost_spans = 0;
   std::vector<WaitedFor> waits;      // the longest first
   std::vector<std::string> remarks;  // one sentence each, what costs most first
+
+  double all_s() const;  // of all ranks
+  double seconds(Phase phase) const;
 };
 
 TraceSummary summarise(const AttemptTrace& trace);
