@@ -117,7 +117,8 @@ Command trace_command() {
             {"plot", OptionKind::text, "FILE", "",
              "draw ranks and time, and the throughput, as PNG (by gnuplot)"},
             {"attempt", OptionKind::integer, "N", "", "which attempt of job.json (default: the last)", {}, 1},
-            {"part", OptionKind::text, "I/N", "", "which part of an array job"}}},
+            {"part", OptionKind::text, "I/N", "", "which part of an array job"}},
+           {"ditmesh trace cats", "ditmesh trace cats --perfetto cats.json --plot cats.png"}},
           run_trace};
 }
 
