@@ -130,9 +130,10 @@ void check_metrics_path(const fs::path& path, const fs::path& output) {
   if (!relative.empty() && *relative.begin() != "..") {
     throw ConfigError(cat(option, " is inside of --output ", output), "keep it apart from the dataset");
   }
-  if (::access(folder.c_str(), W_OK | X_OK) != 0)
+  if (::access(folder.c_str(), W_OK | X_OK) != 0) {
     throw EnvironmentError(cat(option, ": ", folder, " cannot be written"),
                            "give a folder where you may write");
+  }
 }
 
 MetricsFile::MetricsFile(fs::path path, MetricLabels labels, std::function<JobSnapshot()> look, Log log)
