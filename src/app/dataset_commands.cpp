@@ -1,4 +1,4 @@
-// inspect, verify, compare, export: what is done with a finished dataset.
+// inspect, verify, index, compare: what is done with a finished dataset.
 
 #include <atomic>
 #include <iostream>
@@ -8,7 +8,6 @@
 #include "ditmesh/base/text.hpp"
 #include "ditmesh/dataset/compare.hpp"
 #include "ditmesh/dataset/cost.hpp"
-#include "ditmesh/dataset/export.hpp"
 #include "ditmesh/dataset/index.hpp"
 #include "ditmesh/dataset/inspect.hpp"
 #include "ditmesh/dataset/job_record.hpp"
@@ -181,35 +180,6 @@ ExitCode run_compare(const Command& command, const ProgramArguments& arguments) 
   return alike ? ExitCode::done : ExitCode::some_failed;
 }
 
-ExitCode run_export(const Command& command, const ProgramArguments& arguments) {
-  const auto options = resolve_options(command, arguments.after_command);
-  if (!options) return ExitCode::done;
-  const Log log = make_log();
-  const Dataset dataset(options->text("OUTPUT"));
-  const std::string& to = options->text("to");
-  if (options->text("format") == "contact-sheet") {
-    const ContactSheet sheet = export_contact_sheet(dataset, to);
-    if (!sheet.has_captions)
-      log.warning("this machine has no fonts: the sheet has no captions; install one (DejaVu, Noto)");
-    log.info(cat(sheet.num_shown, " of ", counted(sheet.num_available, "picture"), ": ", to));
-    return ExitCode::done;
-  }
-  ExportResult result;
-  {
-    std::atomic<int64_t> written{0};
-    const ProgressDisplay display(
-        dataset.counts().done,
-        [&] {
-          return ProgressCounts{written, 0};
-        },
-        log);
-    result = export_png(dataset, to, [&](int64_t count) { written = count; });
-  }
-  log.info(cat(counted(result.num_written, "picture"), " written, ", counted(result.num_skipped, "sample"),
-               " without pixels skipped: ", to));
-  return ExitCode::done;
-}
-
 }  // namespace
 
 Command inspect_command() {
@@ -265,30 +235,6 @@ Command compare_command() {
             kJson},
            {"ditmesh compare cats cats-bf16 --min-psnr 35 --picture worst.png"}},
           run_compare};
-}
-
-Command export_command() {
-  return {
-      {"export",
-       "Writes a dataset's pictures for other tools and for people.",
-       "OUTPUT --to PATH [--format png|contact-sheet]",
-       {"OUTPUT"},
-       {{"format",
-         OptionKind::choice,
-         "",
-         "png",
-         "png: a folder of PNG files with metadata.jsonl (HuggingFace imagefolder); contact-sheet: one PNG",
-         {"png", "contact-sheet"}},
-        {"to",
-         OptionKind::text,
-         "PATH",
-         "",
-         "folder of the PNG files, or file of the contact sheet",
-         {},
-         0,
-         0,
-         true}}},
-      run_export};
 }
 
 }  // namespace ditmesh

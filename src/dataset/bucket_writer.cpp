@@ -78,10 +78,8 @@ void BucketWriter::write_latents(int64_t position, const Latents& latents) {
   write_row(latents_->get(), position, H5T_NATIVE_FLOAT, latents.values.data());
 }
 
-void BucketWriter::write_rows(const std::vector<DatasetRow>& rows) {
-  std::vector<int64_t> numbers;
-  for (const DatasetRow& row : rows) numbers.push_back(row.sample.row);
-  Column::of_ints(numbers).write(group_.get(), "row", column_units("row"));
+void BucketWriter::write_rows(const std::vector<int64_t>& rows) {
+  Column::of_ints(rows).write(group_.get(), "row", column_units("row"));
 }
 
 // One row a chunk: whoever wants one picture reads and unpacks one.
@@ -93,6 +91,7 @@ Hdf5Handle BucketWriter::create(const std::string& name, hid_t type, std::vector
   shape[0] = 1;
   check_hdf5(H5Pset_chunk(creation.get(), static_cast<int>(shape.size()), shape.data()), doing);
   check_hdf5(H5Pset_deflate(creation.get(), 1), doing);
+  forget_times(creation);
   if (fill != nullptr) check_hdf5(H5Pset_fill_value(creation.get(), H5T_NATIVE_FLOAT, fill), doing);
   return {H5Dcreate2(group_.get(), name.c_str(), type, space.get(), H5P_DEFAULT, creation.get(), H5P_DEFAULT),
           H5Dclose, doing};
@@ -102,8 +101,11 @@ Hdf5Handle BucketWriter::create(const std::string& name, hid_t type, std::vector
 Hdf5Handle BucketWriter::create_encoded() const {
   const Hdf5Handle type = bytes_type();
   const Hdf5Handle space = simple_space({size_});
-  return {H5Dcreate2(group_.get(), "encoded", type.get(), space.get(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
-          H5Dclose, "create encoded"};
+  const Hdf5Handle creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose, "create encoded");
+  forget_times(creation);
+  return {
+      H5Dcreate2(group_.get(), "encoded", type.get(), space.get(), H5P_DEFAULT, creation.get(), H5P_DEFAULT),
+      H5Dclose, "create encoded"};
 }
 
 }  // namespace ditmesh

@@ -10,7 +10,6 @@
 #include "ditmesh/dataset/image.hpp"
 #include "ditmesh/dataset/image_format.hpp"
 #include "ditmesh/dataset/plan.hpp"
-#include "ditmesh/dataset/reader.hpp"
 #include "hdf5.hpp"
 
 namespace ditmesh {
@@ -30,7 +29,8 @@ class BucketWriter {
   void write_encoded(int64_t position, const std::string& bytes);
   /// Throws EnvironmentError if the shard has latents of another shape already.
   void write_latents(int64_t position, const Latents& latents);
-  void write_rows(const std::vector<DatasetRow>& rows);
+  /// The manifest row of every position.
+  void write_rows(const std::vector<int64_t>& rows);
 
  private:
   Hdf5Handle create(const std::string& name, hid_t type, std::vector<hsize_t> shape, const float* fill) const;

@@ -127,6 +127,7 @@ Hdf5Handle Column::create(hid_t group, const std::string& name, const std::strin
   check_hdf5(H5Pset_chunk(creation.get(), 1, &chunk), doing);
   check_hdf5(H5Pset_shuffle(creation.get()), doing);
   check_hdf5(H5Pset_deflate(creation.get(), 1), doing);
+  forget_times(creation);
   Hdf5Handle dataset(
       H5Dcreate2(group, name.c_str(), type_.get(), space.get(), H5P_DEFAULT, creation.get(), H5P_DEFAULT),
       H5Dclose, doing);
@@ -158,6 +159,21 @@ bool Column::same(size_t row, const Column& other, size_t other_row) const {
   return H5Tequal(type_.get(), other.type_.get()) > 0 &&
          std::memcmp(bytes_.data() + row * row_bytes_, other.bytes_.data() + other_row * row_bytes_,
                      row_bytes_) == 0;
+}
+
+ColumnKind Column::kind() const {
+  switch (H5Tget_class(type_.get())) {
+    case H5T_STRING:
+      return ColumnKind::text;
+    case H5T_INTEGER:
+      return ColumnKind::integer;
+    case H5T_FLOAT:
+      return ColumnKind::number;
+    case H5T_ENUM:
+      return ColumnKind::status;
+    default:
+      return ColumnKind::other;
+  }
 }
 
 std::string Column::show(size_t row) const {

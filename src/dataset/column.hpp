@@ -19,6 +19,8 @@ Hdf5Handle fixed_ascii_type(size_t size);
 /// Rows of a chunk of a column: writing so many at a time, from a multiple of it on, packs each chunk once.
 inline constexpr size_t kColumnChunkRows = 65536;
 
+enum class ColumnKind { text, integer, number, status, other };
+
 /// The rows of a column as HDF5 has them in memory. Owns the texts in them.
 class Column {
  public:
@@ -48,6 +50,7 @@ class Column {
   void write_rows(hid_t dataset, size_t begin) const;
 
   size_t num_rows() const { return num_rows_; }
+  ColumnKind kind() const;
   /// Moves row `from` of `other`, a column of the same type, to row `to`.
   void take(size_t to, Column& other, size_t from);
   /// Whether row `row` and row `other_row` of `other` say the same; a text may be of fixed length here and

@@ -82,6 +82,7 @@ Hdf5Handle create_hdf5_file(const std::filesystem::path& path) {
   const Hdf5Handle creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose, "set up a file");
   check_hdf5(H5Pset_link_creation_order(creation.get(), H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED),
              "set up a file");
+  forget_times(creation);
   return {H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()), H5Fclose,
           cat("create ", path)};
 }
@@ -115,6 +116,7 @@ Hdf5Handle create_group(hid_t parent, const std::string& name) {
   const Hdf5Handle creation(H5Pcreate(H5P_GROUP_CREATE), H5Pclose, "set up a group");
   check_hdf5(H5Pset_link_creation_order(creation.get(), H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED),
              "set up a group");
+  forget_times(creation);
   return {H5Gcreate2(parent, name.c_str(), H5P_DEFAULT, creation.get(), H5P_DEFAULT), H5Gclose,
           cat("create the group ", name)};
 }
@@ -143,6 +145,10 @@ std::vector<std::string> member_names(hid_t group) {
     check_hdf5(H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, nullptr, keep, &names), "list a group");
   }
   return names;
+}
+
+void forget_times(const Hdf5Handle& creation) {
+  check_hdf5(H5Pset_obj_track_times(creation.get(), false), "set up a dataset");
 }
 
 Hdf5Handle simple_space(const std::vector<hsize_t>& shape) {

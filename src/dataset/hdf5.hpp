@@ -69,6 +69,8 @@ bool has_link(hid_t parent, const std::string& name);
 /// Names of the members of a group, in the order in which they were made.
 std::vector<std::string> member_names(hid_t group);
 
+/// HDF5 does not note when an object was made: the same content makes the same file.
+void forget_times(const Hdf5Handle& creation);
 Hdf5Handle simple_space(const std::vector<hsize_t>& shape);
 std::vector<hsize_t> shape_of(hid_t dataset);
 /// Rows [begin, begin + count) of dimension 0, all of the others.

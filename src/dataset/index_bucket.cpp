@@ -108,6 +108,7 @@ void write_hdf5_image(hid_t file, const std::string& name, const Image& image) {
   const Hdf5Handle creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose, doing);
   check_hdf5(H5Pset_chunk(creation.get(), 3, shape.data()), doing);
   check_hdf5(H5Pset_deflate(creation.get(), 6), doing);
+  forget_times(creation);
   const Hdf5Handle dataset(
       H5Dcreate2(file, name.c_str(), H5T_STD_U8LE, space.get(), H5P_DEFAULT, creation.get(), H5P_DEFAULT),
       H5Dclose, doing);

@@ -88,6 +88,10 @@ class TableWriter {
 // Long enough for every name of a bucket or shard, so that all shards agree.
 constexpr size_t kNameBytes = 32;
 
+size_t num_rows_of(hid_t group, const std::string& column) {
+  return shape_of(open_dataset(group, column).get()).at(0);
+}
+
 std::string seed_text(const std::optional<uint64_t>& seed) {
   return seed ? std::to_string(*seed) : std::string{};
 }
@@ -143,25 +147,29 @@ void write_samples(hid_t file, const std::vector<DatasetRow>& rows,
 
 SampleTable read_samples(hid_t file) {
   const Hdf5Handle group = open_group(file, "samples");
+  const size_t num_rows = num_rows_of(group.get(), "id");
+  for (const std::string& name : member_names(group.get())) {
+    if (num_rows_of(group.get(), name) == num_rows) continue;
+    throw EnvironmentError(cat("the column ", name, " of /samples has ", num_rows_of(group.get(), name),
+                               " rows, id has ", num_rows),
+                           "make the index again with ditmesh index");
+  }
+  return read_samples(file, 0, num_rows);
+}
+
+SampleTable read_samples(hid_t file, size_t begin, size_t count) {
+  const Hdf5Handle group = open_group(file, "samples");
   SampleTable table;
-  table.rows.resize(Column::read(group.get(), "id").num_rows());
-  const auto each = [&](const std::string& name, const auto& values, auto set) {
-    if (values.size() != table.rows.size()) {
-      throw EnvironmentError(
-          cat("the column ", name, " of /samples has ", values.size(), " rows, id has ", table.rows.size()),
-          "make the index again with ditmesh index");
-    }
+  table.rows.resize(count);
+  const auto read = [&](const std::string& name) {
+    return Column::read_rows(group.get(), name, begin, count);
+  };
+  const auto each = [&](const auto& values, auto set) {
     for (size_t i = 0; i < table.rows.size(); ++i) set(table.rows[i], values[i]);
   };
-  const auto texts = [&](const std::string& name, auto set) {
-    each(name, Column::read(group.get(), name).texts(), set);
-  };
-  const auto ints = [&](const std::string& name, auto set) {
-    each(name, Column::read(group.get(), name).ints(), set);
-  };
-  const auto floats = [&](const std::string& name, auto set) {
-    each(name, Column::read(group.get(), name).floats(), set);
-  };
+  const auto texts = [&](const std::string& name, auto set) { each(read(name).texts(), set); };
+  const auto ints = [&](const std::string& name, auto set) { each(read(name).ints(), set); };
+  const auto floats = [&](const std::string& name, auto set) { each(read(name).floats(), set); };
   texts("id", [](DatasetRow& r, const std::string& v) { r.sample.id = v; });
   texts("prompt", [](DatasetRow& r, const std::string& v) { r.sample.prompt = v; });
   texts("negative_prompt", [](DatasetRow& r, const std::string& v) { r.sample.negative_prompt = v; });
@@ -175,8 +183,7 @@ SampleTable read_samples(hid_t file) {
   ints("steps", [](DatasetRow& r, int64_t v) { r.sample.steps = static_cast<int32_t>(v); });
   floats("guidance", [](DatasetRow& r, float v) { r.sample.guidance = v; });
   floats("true_cfg", [](DatasetRow& r, float v) { r.sample.true_cfg = v; });
-  each("status", Column::read(group.get(), "status").statuses(),
-       [](DatasetRow& r, SampleStatus v) { r.status = v; });
+  each(read("status").statuses(), [](DatasetRow& r, SampleStatus v) { r.status = v; });
   texts("error", [](DatasetRow& r, const std::string& v) { r.error = v; });
   texts("sha256", [](DatasetRow& r, const std::string& v) { r.sha256 = v; });
   if (has_link(group.get(), "encoded_sha256")) {

@@ -29,5 +29,7 @@ struct SampleTable {
 
 /// Reads /samples of an index or a shard.
 SampleTable read_samples(hid_t file);
+/// Rows [begin, begin + count) of it.
+SampleTable read_samples(hid_t file, size_t begin, size_t count);
 
 }  // namespace ditmesh

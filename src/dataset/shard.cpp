@@ -1,7 +1,5 @@
 #include "ditmesh/dataset/shard.hpp"
 
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -21,6 +19,7 @@
 #include "hdf5.hpp"
 #include "sample_table.hpp"
 #include "shard_file.hpp"
+#include "temporary_file.hpp"
 
 namespace ditmesh {
 
@@ -195,29 +194,6 @@ void write_known(BucketWriter& writer, int64_t position, KnownSample& known, int
   if (known.latents) writer.write_latents(position, *known.latents);
 }
 
-// A file that goes away unless it gets its final name.
-class TemporaryFile {
- public:
-  explicit TemporaryFile(std::filesystem::path path) : path_(std::move(path)) {}
-  ~TemporaryFile() {
-    if (is_renamed_) return;
-    // HDF5 may keep a file open that it could not finish: empty, it takes no space until the process ends.
-    if (::truncate(path_.c_str(), 0) == 0) ::unlink(path_.c_str());
-  }
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-
-  const std::filesystem::path& path() const { return path_; }
-  void rename_to(const std::filesystem::path& path) {
-    rename_durably(path_, path);
-    is_renamed_ = true;
-  }
-
- private:
-  std::filesystem::path path_;
-  bool is_renamed_ = false;
-};
-
 // Names of the shards that have journals, by one look at the folder.
 std::set<std::string> journalled_shards(const std::filesystem::path& output) {
   std::set<std::string> names;
@@ -285,7 +261,9 @@ StatusCounts write_shard(const std::filesystem::path& output, const ShardContent
       rows.push_back(std::move(row));
       test_pause("shard-write");
     }
-    writer.write_rows(rows);
+    std::vector<int64_t> numbers;
+    for (const DatasetRow& row : rows) numbers.push_back(row.sample.row);
+    writer.write_rows(numbers);
   }
   write_samples(file.get(), rows, samples.further_columns(), options.format);
   file.close(cat("close ", temporary.path()));

@@ -175,7 +175,9 @@ assert all(os.path.exists(os.path.join("png", row["file_name"])) for row in rows
 print(len(rows), rows[0]["text"], rows[0]["seed"], rows[0]["artist"], rows[2]["id"], rows[4]["text"])
 END
 )" '8 a cat, asleep 7 Ada käfer/1 a dog "Rex"'
-  run export "$data" --to png
+  mkdir full
+  echo mine >full/notes
+  run export "$data" --to full
   equal "export into a folder that is not empty: exit code 2" "$code" 2
   contains "export into a folder that is not empty: says so" "$err" "not empty"
   run export "$data" --format contact-sheet --to sheet.png
