@@ -104,10 +104,11 @@ std::vector<std::string> remarks_on(const TraceSummary& summary) {
   for (Remark& remark : remarks) {
     if (remark.share >= kWorthTelling) texts.push_back(std::move(remark.text));
   }
-  if (texts.empty())
+  if (texts.empty()) {
     texts.push_back(cat(percent(summary.utilisation),
                         " of the ranks' time makes pictures, and nothing else takes ", percent(kWorthTelling),
                         " of it"));
+  }
   return texts;
 }
 
