@@ -149,7 +149,9 @@ Cost account(const std::vector<AttemptTime>& attempts, const std::vector<SampleT
   const Recorded none;
   for (const AttemptTime& attempt : attempts) {
     const auto found = recorded.find(attempt.attempt);
-    add_attempt(cost, attempt, samples.empty() ? nullptr : found == recorded.end() ? &none : &found->second);
+    const bool is_known = found != recorded.end();
+    const bool all_counts = samples.empty() || (attempt.is_open && !is_known);
+    add_attempt(cost, attempt, all_counts ? nullptr : is_known ? &found->second : &none);
   }
   cost.num_attempts = static_cast<int64_t>(attempts.size());
   if (by_group) add_groups(cost, samples);
@@ -165,6 +167,10 @@ Cost cost_of(const std::filesystem::path& output, const std::optional<std::strin
   std::vector<int64_t> unknown;
   const auto traced = traced_attempts(output);
   for (const JobRecord& record : records) {
+    int64_t last_done = 0;
+    for (const OrderedJson& attempt : record.attempts) {
+      if (attempt.value("ended_by", "") == "done") last_done = attempt.at("number");
+    }
     for (const OrderedJson& attempt : record.attempts) {
       const auto time = find_time(record, attempt, traced, log);
       if (!time) {
@@ -173,6 +179,7 @@ Cost cost_of(const std::filesystem::path& output, const std::optional<std::strin
       }
       AttemptTime& sum = times[time->attempt];
       sum.attempt = time->attempt;
+      sum.is_open = sum.is_open || time->attempt > last_done;
       sum.add(time->total_s, time->phase_s);
     }
   }

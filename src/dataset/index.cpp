@@ -11,6 +11,7 @@
 #include "ditmesh/base/error.hpp"
 #include "ditmesh/base/file.hpp"
 #include "ditmesh/base/json.hpp"
+#include "ditmesh/base/test_pause.hpp"
 #include "ditmesh/base/text.hpp"
 #include "ditmesh/dataset/contact_sheet.hpp"
 #include "hdf5.hpp"
@@ -224,6 +225,7 @@ IndexResult write_index_of(const std::filesystem::path& output, std::vector<Scan
   }
   write_preview(file.get(), output, shards, origins, done, options.preview_pictures);
   file.close(cat("close ", temporary));
+  test_pause("index-write");
   rename_durably(temporary, path);
   log.info(cat("wrote ", path, ": ", result.counts, " in ", counted(result.num_shards, "shard")));
   return result;

@@ -11,17 +11,16 @@ std::filesystem::path shard_path(const std::filesystem::path& output, const std:
   return output / "shards" / cat(name, ".h5");
 }
 
-void check_format_version(hid_t file, const std::filesystem::path& path) {
+void check_format_version(hid_t file, const std::filesystem::path& path, int64_t known) {
   if (!has_attribute(file, "format_version")) {
     throw EnvironmentError(
         cat(path, " is not a file of a ditmesh dataset: it has no attribute format_version"),
         "check the path");
   }
   const int64_t version = read_int_attribute(file, "format_version");
-  if (version != kFormatVersion) {
-    throw EnvironmentError(
-        cat(path, " has format version ", version, ", this ditmesh reads version ", kFormatVersion),
-        "use the version of ditmesh that wrote it");
+  if (version != known) {
+    throw EnvironmentError(cat(path, " has format version ", version, ", this ditmesh reads version ", known),
+                           "use the version of ditmesh that wrote it");
   }
 }
 

@@ -7,6 +7,7 @@
 
 #include "ditmesh/dataset/image.hpp"
 #include "ditmesh/dataset/image_format.hpp"
+#include "ditmesh/dataset/shard.hpp"
 #include "hdf5.hpp"
 
 namespace ditmesh {
@@ -14,8 +15,8 @@ namespace ditmesh {
 /// OUTPUT/shards/NAME.h5
 std::filesystem::path shard_path(const std::filesystem::path& output, const std::string& name);
 
-/// Throws EnvironmentError for a file of another format version.
-void check_format_version(hid_t file, const std::filesystem::path& path);
+/// Throws EnvironmentError for a file of another format version than `known`.
+void check_format_version(hid_t file, const std::filesystem::path& path, int64_t known = kFormatVersion);
 
 /// Attribute of the root of every shard and index: ImageFormat::to_string().
 inline constexpr const char* kImageFormat = "image_format";

@@ -13,12 +13,13 @@
 #include "ditmesh/base/json.hpp"
 #include "ditmesh/base/text.hpp"
 #include "hdf5.hpp"
+#include "shard_file.hpp"
 
 namespace ditmesh {
 
 namespace {
 
-constexpr int64_t kFormatVersion = 1;
+constexpr int64_t kTraceFormatVersion = 1;
 constexpr hsize_t kChunkRows = 65536;
 
 // Numbers with names, as bytes.
@@ -121,7 +122,7 @@ class TraceWriter {
     clock_.add_column("time_ns", H5T_STD_I64LE, "ns of the rank's own clock");
     clock_.add_column("offset_ns", H5T_STD_I64LE, "ns that rank 0's clock is ahead");
     clock_.add_column("error_ns", H5T_STD_I64LE, "ns");
-    write_attribute(file_.get(), "format_version", kFormatVersion);
+    write_attribute(file_.get(), "format_version", kTraceFormatVersion);
   }
 
   void add(RankTrace rank) {
@@ -259,6 +260,7 @@ void write_trace_file(const std::filesystem::path& path,
 
 std::vector<RankTrace> read_trace_file(const std::filesystem::path& path) {
   const Hdf5Handle file = open_hdf5_file(path);
+  check_format_version(file.get(), path, kTraceFormatVersion);
   std::vector<RankTrace> ranks;
   read_ranks(file.get(), ranks);
   std::map<int32_t, RankTrace*> by_rank;

@@ -54,6 +54,19 @@ TEST(Cost, PutsEverySecondOfAnAttemptSomewhere) {
   EXPECT_DOUBLE_EQ(of(cost, Expense::made_again), 0);
 }
 
+TEST(Cost, CountsTheWorkOfAnExtensionThatIsNotDone) {
+  AttemptTime extension = attempt(2);
+  extension.is_open = true;
+  const std::vector<SampleTime> index = {{1, SampleStatus::done, 60, ""}};
+  const Cost cost = account({attempt(1), extension}, index, false);
+  EXPECT_DOUBLE_EQ(of(cost, Expense::made_again), 0) << "the index knows nothing of it yet";
+  EXPECT_DOUBLE_EQ(of(cost, Expense::denoising), 80);
+  EXPECT_DOUBLE_EQ(sum(cost), 200);
+  const Cost crashed = account({attempt(1), attempt(2)}, index, false);
+  EXPECT_DOUBLE_EQ(of(crashed, Expense::made_again), 60)
+      << "a later attempt wrote the index: its work is lost";
+}
+
 TEST(Cost, TellsWhatFailedAndWhatWasLost) {
   struct Case {
     double done_s;

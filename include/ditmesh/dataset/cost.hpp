@@ -35,6 +35,8 @@ struct AttemptTime {
   int64_t attempt = 0;
   double total_s = 0;                        // from each rank's start to its end
   std::array<double, kNumPhases> phase_s{};  // of the generating thread's phases
+  /// No attempt after it has written an index: where the index has nothing of it, it is older than its work.
+  bool is_open = false;
 
   void add(double more_s, const std::array<double, kNumPhases>& more_phase_s);
 };
@@ -67,7 +69,8 @@ struct Cost {
 Cost account(const std::vector<AttemptTime>& attempts, const std::vector<SampleTime>& samples, bool by_group);
 
 /// Of a dataset with or without an index: job files, traces of attempts that crashed or still run, and the
-/// samples in the index; without one nothing is known of failed samples, and all work counts. `column`: to
+/// samples in the index; without one nothing is known of failed samples, and all work counts, as that of an
+/// --extend or --retry-failed that is not done. `column`: to
 /// split by. Throws ConfigError if there is no job file, or no such column.
 Cost cost_of(const std::filesystem::path& output, const std::optional<std::string>& column, const Log& log);
 
