@@ -1,4 +1,6 @@
-"""Two ranks against two processes; where a rank's time goes; what a restart costs. See measure-job."""
+"""Two ranks against two processes; where a rank's time goes; what recording costs; what a restart costs.
+
+See measure-job."""
 
 import json
 import os
@@ -14,6 +16,7 @@ MODEL, ROUNDS = sys.argv[1], int(sys.argv[2])
 BINARY = "build/release/bin/ditmesh"
 NUM_PICTURES = 24  # of a round
 NUM_RESTARTED = 1_000_000
+NUM_RECORDED = 6  # pictures of a job with and without its trace
 
 
 def run(command, **environment):
@@ -46,6 +49,29 @@ def shares(output):
     total = {name: sum(rank[name] for rank in ranks) for name in ranks[0]}
     working = sum(total[name] for name in ("encode", "denoise", "decode", "queue", "hand_over", "end_wait"))
     return {name: seconds / working for name, seconds in total.items() if name not in ("total", "set_up", "load")}
+
+
+def cpu_seconds(command, **environment):
+    """Of the process and its threads: what recording costs, wherever it runs."""
+    process = run(command, **environment)
+    error = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    if status != 0:
+        sys.exit(f"wait status {status}:\n{error[-2000:]}")
+    return usage.ru_utime + usage.ru_stime
+
+
+def recording(folder):
+    """The same job with and without its trace, in turn; the first round is not counted."""
+    prompts = write_prompts(folder / "recorded.txt", range(NUM_RECORDED))
+    cpu = {"on": [], "off": []}
+    for i in range(2 * ROUNDS + 1):
+        for state in ("on", "off") if i % 2 else ("off", "on"):
+            cpu[state].append(cpu_seconds(job(folder / f"recorded-{i}-{state}", prompts), DITMESH_TEST_TRACE=state))
+        print(f"round {i}: CPU seconds with a trace {cpu['on'][-1]:.3f}, without {cpu['off'][-1]:.3f}", flush=True)
+    on, off = cpu["on"][1:], cpu["off"][1:]
+    return {"pictures": NUM_RECORDED, "cpu_seconds_with_a_trace": on, "cpu_seconds_without": off,
+            "median_of_ratios": statistics.median(a / b for a, b in zip(on, off))}
 
 
 def two_ranks_against_two_processes(folder):
@@ -90,6 +116,7 @@ def main():
                   "command": f"scripts/measure-job MODEL {ROUNDS}", "commit": commit,
                   "machine": f"{cpu}, {os.cpu_count()} cores",
                   "two_ranks_against_two_processes": two_ranks_against_two_processes(folder),
+                  "recording_a_trace": recording(folder),
                   "restart": restart(folder)}
     finally:
         shutil.rmtree(folder)

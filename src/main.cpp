@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "app/command.hpp"
+#include "app/completion.hpp"
 #include "app/version.hpp"
 #include "ditmesh/base/text.hpp"
 #include "ditmesh/logging/logging.hpp"
@@ -21,7 +22,9 @@ std::string overview() {
     name.resize(14, ' ');
     text += name + command.spec.summary + "\n";
   }
-  return text + "\n'ditmesh COMMAND --help' says more; 'ditmesh --version' names this build.\n";
+  return text +
+         "\n'ditmesh COMMAND --help' says more; 'ditmesh --version' names this build;\n"
+         "'source <(ditmesh --bash-completion)' teaches bash the commands and options.\n";
 }
 
 ExitCode run(int argc, char** argv) {
@@ -33,6 +36,10 @@ ExitCode run(int argc, char** argv) {
   }
   if (arguments[0] == "--version") {
     std::cout << ditmesh::build_versions() << "\n";
+    return ExitCode::done;
+  }
+  if (arguments[0] == "--bash-completion") {
+    std::cout << ditmesh::bash_completion(ditmesh::all_command_specs());
     return ExitCode::done;
   }
   std::vector<std::string> names;

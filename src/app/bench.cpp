@@ -25,37 +25,33 @@ namespace ditmesh {
 namespace {
 
 CommandSpec bench_spec() {
-  CommandSpec spec = {
-      "bench",
-      "Measures the parts of a model on this rank's device; on several ranks all at once.",
-      "--model NAME|DIR [options]",
-      {},
-      {{"model",
-        OptionKind::text,
-        "NAME|DIR",
-        "",
-        cat("a built-in shape with random weights (", join(built_in_names(), ", "),
-            ") or a diffusers folder"),
-        {},
-        0,
-        0,
-        true},
-       {"height", OptionKind::integer, "PIXELS", "1024", "of the picture", {}, 1, 16384},
-       {"width", OptionKind::integer, "PIXELS", "1024", "of the picture", {}, 1, 16384},
-       {"batch", OptionKind::integer, "N", "1", "pictures at once", {}, 1, 1024},
-       {"max-sequence-length",
-        OptionKind::integer,
-        "N",
-        "",
-        "tokens of the T5 prompt (default 512, schnell 256)",
-        {},
-        1,
-        512},
-       {"repeats", OptionKind::integer, "N", "10", "measurements of each part", {}, 1, 10000},
-       {"warm-ups", OptionKind::integer, "N", "2", "runs before the first measurement", {}, 0, 1000},
-       {"to", OptionKind::text, "FILE", "",
-        "also write the figures as JSON; a file that is there is left alone"}}};
-  for (const OptionSpec& option : device_options()) spec.options.push_back(option);
+  CommandSpec spec;
+  spec.name = "bench";
+  spec.summary = "Measures the parts of a model on this rank's device; on several ranks all at once.";
+  spec.usage = "--model NAME|DIR [options]";
+  spec.examples = {"ditmesh bench --model flux.1-dev --to results/flux.1-dev-h200.json",
+                   "mpirun -n 2 ditmesh bench --model flux-small --height 256 --width 256 --device cpu"};
+  spec.add_group("What is measured",
+                 {required({"model", OptionKind::text, "NAME|DIR", "",
+                            cat("a built-in shape with random weights (", join(built_in_names(), ", "),
+                                ") or a diffusers folder")}),
+                  {"height", OptionKind::integer, "PIXELS", "1024", "of the picture", {}, 1, 16384},
+                  {"width", OptionKind::integer, "PIXELS", "1024", "of the picture", {}, 1, 16384},
+                  {"batch", OptionKind::integer, "N", "1", "pictures at once", {}, 1, 1024},
+                  {"max-sequence-length",
+                   OptionKind::integer,
+                   "N",
+                   "",
+                   "tokens of the T5 prompt (default 512, schnell 256)",
+                   {},
+                   1,
+                   512}});
+  spec.add_group(
+      "How", {{"repeats", OptionKind::integer, "N", "10", "measurements of each part", {}, 1, 10000},
+              {"warm-ups", OptionKind::integer, "N", "2", "runs before the first measurement", {}, 0, 1000},
+              {"to", OptionKind::text, "FILE", "",
+               "also write the figures as JSON; a file that is there is left alone"}});
+  spec.add_group("Ranks and devices", device_options());
   return spec;
 }
 

@@ -4,13 +4,14 @@
 
 #include "ditmesh/base/text.hpp"
 #include "ditmesh/logging/logging.hpp"
+#include "rank_errors.hpp"
 
 namespace ditmesh {
 
 const std::vector<Command>& all_commands() {
   static const std::vector<Command> kCommands = {generate_command(), inspect_command(), verify_command(),
                                                  index_command(),    compare_command(), export_command(),
-                                                 trace_command(),    bench_command()};
+                                                 trace_command(),    doctor_command(),  bench_command()};
   return kCommands;
 }
 
@@ -40,6 +41,19 @@ ExitCode run_together(const MpiSession& mpi, const Command& command, const std::
   } catch (const std::exception& error) {
     abort_job(mpi, command, error);
   }
+}
+
+std::optional<Options> share_options(const MpiSession& mpi, const Command& command,
+                                     const ProgramArguments& arguments) {
+  std::optional<Options> options;
+  share_error(mpi, [&] { options = resolve_options(command, arguments.after_command); });
+  const std::string text = mpi.broadcast(options ? options->to_json().dump() : "");
+  if (text.empty()) return std::nullopt;
+  return Options::from_json(Json::parse(text));
+}
+
+ExitCode share_code(const MpiSession& mpi, ExitCode code_of_rank_0) {
+  return static_cast<ExitCode>(*parse_int(mpi.broadcast(cat(static_cast<int>(code_of_rank_0)))));
 }
 
 std::optional<Options> resolve_options(const Command& command, const std::vector<std::string>& arguments) {

@@ -37,10 +37,17 @@ Command index_command();
 Command compare_command();
 Command export_command();
 Command trace_command();
+Command doctor_command();
 
 /// Resolves the options of a command that runs in one process, says warnings, and handles
 /// --help and --print-config: nothing is returned when there is nothing left to do.
 std::optional<Options> resolve_options(const Command& command, const std::vector<std::string>& arguments);
+
+/// The same for a command that runs on several ranks: rank 0 resolves, all learn. Throws AgreedError.
+std::optional<Options> share_options(const MpiSession& mpi, const Command& command,
+                                     const ProgramArguments& arguments);
+/// Rank 0's code on all ranks.
+ExitCode share_code(const MpiSession& mpi, ExitCode code_of_rank_0);
 
 /// Ends all ranks for an error that only this one knows of, and says which rank it was.
 [[noreturn]] void abort_job(const MpiSession& mpi, const Command& command, const std::exception& error);

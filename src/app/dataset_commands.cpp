@@ -36,7 +36,7 @@ ExitCode run_inspect(const Command& command, const ProgramArguments& arguments) 
     const auto price = options->has("price") ? std::optional(options->number("price")) : std::nullopt;
     const Cost cost = cost_of(output, column, make_log());
     std::cout << (as_json ? to_json(cost, price).dump(2) + "\n" : to_text(cost, price));
-  } else if (is_unfinished(output)) {
+  } else if (is_unfinished(output) || is_being_written(output)) {
     const Unfinished unfinished = inspect_unfinished(output);
     std::cout << (as_json ? to_json(unfinished).dump(2) + "\n" : to_text(unfinished));
   } else {
@@ -82,27 +82,12 @@ VerifyReport verify_on_all_ranks(const std::string& output, const MpiSession& mp
   return mpi.rank() == 0 ? merge_reports(verify_folder(output), reports) : own;
 }
 
-// The options on rank 0, and on all ranks OUTPUT: empty when there is nothing left to do.
-std::string shared_output(const MpiSession& mpi, const Command& command, const ProgramArguments& arguments,
-                          std::optional<Options>& options) {
-  share_error(mpi, [&] {
-    options = resolve_options(command, arguments.after_command);
-    if (options && options->text("OUTPUT").empty())
-      throw ConfigError("OUTPUT is empty", "give the dataset's folder");
-  });
-  return mpi.broadcast(options ? options->text("OUTPUT") : "");
-}
-
-ExitCode share_code(const MpiSession& mpi, ExitCode code_of_rank_0) {
-  return static_cast<ExitCode>(*parse_int(mpi.broadcast(cat(static_cast<int>(code_of_rank_0)))));
-}
-
 ExitCode run_verify(const Command& command, const ProgramArguments& arguments) {
   const MpiSession mpi(arguments.argc, arguments.argv, abort_on_trouble(command));
   return run_together(mpi, command, [&] {
-    std::optional<Options> options;
-    const std::string output = shared_output(mpi, command, arguments, options);
-    if (output.empty()) return ExitCode::done;
+    const auto options = share_options(mpi, command, arguments);
+    if (!options) return ExitCode::done;
+    const std::string& output = options->text("OUTPUT");
     const VerifyReport report = verify_on_all_ranks(output, mpi);
     if (mpi.rank() == 0) {
       if (options->flag("json")) {
@@ -136,9 +121,9 @@ void check_parts_agree(const std::string& output) {
 ExitCode run_index(const Command& command, const ProgramArguments& arguments) {
   const MpiSession mpi(arguments.argc, arguments.argv, abort_on_trouble(command));
   return run_together(mpi, command, [&] {
-    std::optional<Options> options;
-    const std::string output = shared_output(mpi, command, arguments, options);
-    if (output.empty()) return ExitCode::done;
+    const auto options = share_options(mpi, command, arguments);
+    if (!options) return ExitCode::done;
+    const std::string& output = options->text("OUTPUT");
     std::optional<OutputLock> lock;  // no job writes meanwhile
     share_error(mpi, [&] { lock.emplace(output, Part(), make_log()); });
     std::string own;
@@ -206,7 +191,8 @@ Command inspect_command() {
             {"by", OptionKind::text, "COLUMN", "",
              "split the cost by a column of the manifest (or bucket, steps, …)"},
             {"price", OptionKind::number, "P", "", "of a device-hour, in your currency", {}, 0, 1e6},
-            kJson}},
+            kJson},
+           {"ditmesh inspect cats", "ditmesh inspect cats --cost --by project --price 2.50"}},
           run_inspect};
 }
 
@@ -216,7 +202,8 @@ Command verify_command() {
            "shares it out.",
            "OUTPUT [--json]",
            {"OUTPUT"},
-           {kJson}},
+           {kJson},
+           {"mpirun -n 8 ditmesh verify cats"}},
           run_verify};
 }
 
@@ -226,7 +213,8 @@ Command index_command() {
        "Makes dataset.h5 again from the shards, and joins parts; exit code 10 if a part is not there yet.",
        "OUTPUT [--json]",
        {"OUTPUT"},
-       {kJson}},
+       {kJson},
+       {"ditmesh index cats"}},
       run_index};
 }
 
@@ -244,7 +232,8 @@ Command compare_command() {
              0,
              1000},
             {"picture", OptionKind::text, "FILE", "", "write the worst pairs side by side as PNG"},
-            kJson}},
+            kJson},
+           {"ditmesh compare cats cats-bf16 --min-psnr 35 --picture worst.png"}},
           run_compare};
 }
 

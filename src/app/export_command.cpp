@@ -131,66 +131,65 @@ ExitCode run_export(const Command& command, const ProgramArguments& arguments) {
   const MpiSession mpi(arguments.argc, arguments.argv, abort_on_trouble(command));
   return run_together(mpi, command, [&] {
     const Log log = make_log();
-    std::optional<Options> given;
+    const auto options = share_options(mpi, command, arguments);
+    if (!options) return ExitCode::done;
+    ExportSettings settings;
     share_error(mpi, [&] {
-      given = resolve_options(command, arguments.after_command);
-      if (given) check_export_source(given->text("OUTPUT"), settings_of(*given).is_verified);
+      settings = settings_of(*options);
+      check_export_source(options->text("OUTPUT"), settings.is_verified);
     });
-    const std::string told = mpi.broadcast(given ? given->to_json().dump() : "");
-    if (told.empty()) return ExitCode::done;
-    const Options options = Options::from_json(Json::parse(told));
-    const ExportSettings settings = settings_of(options);
+    if (mpi.rank() != 0) settings = settings_of(*options);
     ExitCode code = ExitCode::done;
     if (settings.format == ExportFormat::contact_sheet) {
       mpi.activity().set("drawing a contact sheet");
       share_error(mpi,
-                  [&] { code = export_sheet(options.text("OUTPUT"), options.text("to"), settings, log); });
+                  [&] { code = export_sheet(options->text("OUTPUT"), options->text("to"), settings, log); });
     } else {
-      code = export_pieces(mpi, options, settings, log);
+      code = export_pieces(mpi, *options, settings, log);
     }
-    return static_cast<ExitCode>(*parse_int(mpi.broadcast(cat(static_cast<int>(code)))));
+    return share_code(mpi, code);
   });
 }
 
 }  // namespace
 
 Command export_command() {
-  return {
-      {"export",
-       "Writes a dataset's pictures for other tools and for people; mpirun shares the work out. Killed, the "
-       "same "
-       "command goes on. Exit code 10 if --unverified had to leave something out.",
-       "OUTPUT --to PATH [--format png|webdataset|hdf5|contact-sheet] [--where COLUMN=VALUE]… [--split "
-       "NAME=SHARE,…]",
-       {"OUTPUT"},
-       {{"format",
-         OptionKind::choice,
-         "",
-         "png",
-         "png: PNG files with metadata.jsonl (HuggingFace imagefolder); webdataset: tars of image, text and "
-         "JSON; "
-         "hdf5: one file with everything in it; contact-sheet: one PNG",
-         {"png", "webdataset", "hdf5", "contact-sheet"}},
-        {"to",
-         OptionKind::text,
-         "PATH",
-         "",
-         "folder, or file of a contact sheet or of hdf5 without --split",
-         {},
-         0,
-         0,
-         true},
-        {"where", OptionKind::texts, "COLUMN=VALUE", "",
-         "only samples with this value in a column of /samples; repeated: and (only done ones have "
-         "pictures)"},
-        {"split", OptionKind::text, "NAME=SHARE,…", "",
-         "share samples out by a hash of their id, as train=0.99,test=0.01: a folder each, a file each for "
-         "hdf5"},
-        {kSamplesPerTar, OptionKind::integer, "N", "1000", "samples of a tar of webdataset", {}, 1, 1e9},
-        {"unverified", OptionKind::flag, "", "",
-         "take what can be read of an incomplete or damaged dataset, pictures as they are: hashes are not "
-         "compared"}}},
-      run_export};
+  CommandSpec spec;
+  spec.name = "export";
+  spec.summary =
+      "Writes a dataset's pictures for other tools and for people; mpirun shares the work out. Killed, the "
+      "same "
+      "command goes on. Exit code 10 if --unverified had to leave something out.";
+  spec.usage = "OUTPUT --to PATH [options]";
+  spec.positional = {"OUTPUT"};
+  spec.examples = {
+      "ditmesh export cats --to cats-png",
+      "mpirun -n 8 ditmesh export cats --format webdataset --split train=0.99,test=0.01 --to cats-tars",
+      "ditmesh export cats --format contact-sheet --where project=north --to north.png"};
+  spec.add_group(
+      "What is written",
+      {{"format",
+        OptionKind::choice,
+        "",
+        "png",
+        "png: PNG files with metadata.jsonl (HuggingFace imagefolder); webdataset: tars of image, text and "
+        "JSON; "
+        "hdf5: one file with everything in it; contact-sheet: one PNG",
+        {"png", "webdataset", "hdf5", "contact-sheet"}},
+       required({"to", OptionKind::text, "PATH", "",
+                 "folder, or file of a contact sheet or of hdf5 without --split"}),
+       {kSamplesPerTar, OptionKind::integer, "N", "1000", "samples of a tar of webdataset", {}, 1, 1e9}});
+  spec.add_group(
+      "Which samples",
+      {{"where", OptionKind::texts, "COLUMN=VALUE", "",
+        "only samples with this value in a column of /samples; repeated: and (only done ones have pictures)"},
+       {"split", OptionKind::text, "NAME=SHARE,…", "",
+        "share samples out by a hash of their id, as train=0.99,test=0.01: a folder each, a file each for "
+        "hdf5"},
+       {"unverified", OptionKind::flag, "", "",
+        "take what can be read of an incomplete or damaged dataset, pictures as they are: hashes are not "
+        "compared"}});
+  return {spec, run_export};
 }
 
 }  // namespace ditmesh

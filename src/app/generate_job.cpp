@@ -17,6 +17,7 @@
 #include "ditmesh/job/job_control.hpp"
 #include "ditmesh/job/result_writer.hpp"
 #include "job_trace.hpp"
+#include "metrics.hpp"
 #include "progress.hpp"
 #include "rank_device.hpp"
 #include "rank_errors.hpp"
@@ -76,7 +77,8 @@ class StepGate {
 class RankJob {
  public:
   RankJob(const Command& command, const GenerateSettings& settings, PreparedJob* prepared,
-          const MpiSession& mpi, const RankDevice& device, Recorder& recorder, const Log& log)
+          const MpiSession& mpi, const RankDevice& device, Recorder& recorder,
+          JobClock::time_point program_start, const Log& log)
       : command_(command),
         settings_(settings),
         prepared_(prepared),
@@ -84,6 +86,7 @@ class RankJob {
         device_(device),
         recorder_(recorder),
         trace_(recorder.lane(Lane::generate)),
+        program_start_(program_start),
         log_(log),
         samples_(settings.samples),
         writer_(settings.output(), mpi.rank(), settings.attempt, samples_, writer_callbacks(), log,
@@ -93,6 +96,11 @@ class RankJob {
 
   /// Until every sample is in a shard, or the job stops.
   void run() {
+    std::optional<MetricsFile> metrics;
+    if (prepared_ != nullptr && settings_.options.has("metrics")) {
+      metrics.emplace(
+          settings_.options.text("metrics"), prepared_->labels(), [this] { return snapshot(); }, log_);
+    }
     {
       std::optional<ProgressDisplay> display;
       if (prepared_ != nullptr) {
@@ -156,6 +164,15 @@ class RankJob {
     return {counts.done - counts.done_before, counts.failed - counts.failed_before};
   }
 
+  JobSnapshot snapshot() const {
+    JobSnapshot job;
+    job.counts = control_.counts();
+    job.ranks = control_.usage();
+    job.num_ranks = mpi_.size();
+    job.elapsed_s = seconds_since(program_start_);
+    return job;
+  }
+
   void write_the_index() {
     const auto writing = trace_.scope(Phase::index);
     mpi_.activity().set("writing the index");
@@ -169,9 +186,11 @@ class RankJob {
   }
 
   JobControl::Hooks control_hooks() {
-    return {[this](const ShardOrder& order) { writer_.write_shard(order); },
-            [this](const std::string& shard_name) { writer_.close_journal(shard_name); },
-            [this](std::exception_ptr error) { end_all(error); }, stop_signal};
+    return {
+        [this](const ShardOrder& order) { writer_.write_shard(order); },
+        [this](const std::string& shard_name) { writer_.close_journal(shard_name); },
+        [this](std::exception_ptr error) { end_all(error); }, stop_signal,
+        settings_.options.has("metrics") ? [this] { return recorder_.usage(); } : std::function<Usage()>()};
   }
 
   // An error of a thread of this rank.
@@ -190,6 +209,7 @@ class RankJob {
   const RankDevice& device_;
   Recorder& recorder_;
   LaneRecorder trace_;  // of the generating thread
+  JobClock::time_point program_start_;
   const Log& log_;
   SampleStore samples_;
   ResultWriter writer_;
@@ -201,8 +221,9 @@ class RankJob {
 std::string rank_report(const Recorder& recorder, JobClock::time_point program_start, int64_t num_made,
                         const RankDevice& device, const MpiSession& mpi) {
   OrderedJson seconds{{"total", seconds_since(program_start)}};
+  const Usage usage = recorder.usage();
   for (size_t phase = 0; phase < kNumPhases; ++phase)
-    seconds[std::string(name_of(static_cast<Phase>(phase)))] = recorder.seconds().at(phase);
+    seconds[std::string(name_of(static_cast<Phase>(phase)))] = usage.seconds.at(phase);
   return OrderedJson{{"rank", mpi.rank()},
                      {"host", MpiSession::host_name()},
                      {"device", device.model_name()},
@@ -257,7 +278,7 @@ ExitCode run_generate_job(const Command& command, const Options& options, Prepar
   const auto recorder = begin_trace(settings, device, program_start, mpi, log);
   int exit_code = static_cast<int>(ExitCode::done);
   {
-    RankJob job(command, settings, prepared, mpi, device, *recorder, log);
+    RankJob job(command, settings, prepared, mpi, device, *recorder, program_start, log);
     try {
       job.run();
     } catch (const std::exception& error) {

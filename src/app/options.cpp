@@ -241,6 +241,18 @@ std::map<std::string, std::vector<IniEntry>> parse_file(const CommandSpec& comma
 
 }  // namespace
 
+OptionSpec required(OptionSpec spec) {
+  spec.required = true;
+  return spec;
+}
+
+void CommandSpec::add_group(const std::string& heading, std::vector<OptionSpec> group) {
+  for (OptionSpec& option : group) {
+    option.group = heading;
+    options.push_back(std::move(option));
+  }
+}
+
 std::string to_string(Origin origin) {
   switch (origin) {
     case Origin::fallback:
@@ -375,6 +387,7 @@ ParsedOptions parse_options(const CommandSpec& command, const std::vector<Comman
   // Operands stand on the command line only.
   for (const std::string& operand : command.positional) {
     if (const auto given = line.values.find(operand); given != line.values.end()) {
+      if (given->second.front().empty()) throw ConfigError(cat(operand, " is empty"), "give a path");
       parsed.options.set(operand, {given->second, Origin::command_line});
     } else if (!parsed.print_config) {
       throw ConfigError(cat(operand, " is missing"),
@@ -408,7 +421,12 @@ std::string help_text(const CommandSpec& command) {
     constexpr size_t kWidth = 100;
     std::string line = cat("  ", left);
     const size_t wide = decode_utf8(line).size();  // columns, not bytes
-    line += wide + 2 > kColumn ? "\n" + std::string(kColumn, ' ') : std::string(kColumn - wide, ' ');
+    if (wide + 2 > kColumn) {
+      text += line + "\n";
+      line = std::string(kColumn, ' ');
+    } else {
+      line += std::string(kColumn - wide, ' ');
+    }
     for (const std::string& word : split(help, ' ')) {
       if (line.size() + word.size() > kWidth) {
         text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
@@ -418,7 +436,12 @@ std::string help_text(const CommandSpec& command) {
     }
     text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
   };
+  std::string heading;
   for (const OptionSpec& spec : command.options) {
+    if (spec.group != heading) {
+      heading = spec.group;
+      text += cat(text.ends_with("\n\n") ? "" : "\n", heading, ":\n");
+    }
     std::string left = "--" + spec.name;
     if (spec.kind == OptionKind::choice) {
       left += cat(" ", join(spec.choices, "|"));
@@ -431,9 +454,11 @@ std::string help_text(const CommandSpec& command) {
       help += cat(" (default ", spec.fallback, ")");
     add(left, help);
   }
+  if (!heading.empty()) text += "\nThe command line itself:\n";
   add("--config FILE", "options as 'key = value' lines, in [sections] named like commands or before them");
   add("--print-config", "print the resolved options as such a file, and do nothing else");
   add("--help", "print this");
+  if (!command.examples.empty()) text += cat("\nFor example:\n  ", join(command.examples, "\n  "), "\n");
   text +=
       "\nEvery option can also stand in the environment, as DITMESH_ and its name in upper case\n"
       "(DITMESH_TRUE_CFG for --true-cfg). Command line beats environment beats file.\n";

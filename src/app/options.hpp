@@ -33,7 +33,11 @@ struct OptionSpec {
   double minimum = 0;
   double maximum = 9e18;
   bool required = false;
+  std::string group = {};  // heading in the help text; empty: of those that have none
 };
+
+/// The same, required.
+OptionSpec required(OptionSpec spec);
 
 enum class Origin { fallback, file, environment, command_line };
 std::string to_string(Origin origin);
@@ -45,6 +49,10 @@ struct CommandSpec {
   std::string usage;                    // what follows "ditmesh NAME "
   std::vector<std::string> positional;  // names of the operands, all required
   std::vector<OptionSpec> options;
+  std::vector<std::string> examples = {};  // whole command lines
+
+  /// Adds options under a heading of the help text.
+  void add_group(const std::string& heading, std::vector<OptionSpec> group);
 };
 
 /// Resolved options of one command. Values have been checked against their specs.

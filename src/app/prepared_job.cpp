@@ -96,6 +96,7 @@ PreparedJob::PreparedJob(const Options& options, int num_ranks, JobClock::time_p
   if (options.has("time-limit")) time_limit_s_ = parse_duration("time-limit", options.text("time-limit"));
   const fs::path output = options.text("output");
   check_output(output, part_);
+  if (options.has("metrics")) check_metrics_path(options.text("metrics"), output);
   before_ = read_record();
   if (before_ && !options.has("threads") && before_->numerics.contains("threads")) {
     options_.set("threads", {{before_->numerics.at("threads").dump()}, Origin::fallback});
@@ -340,6 +341,7 @@ void PreparedJob::begin_attempt(const RankDevice& device, const std::vector<std:
                        {"started", utc_now()},
                        {"ranks", mpi.size()},
                        {"hosts", hosts},
+                       {"done_before", counts_.done_before},
                        {"allow_different_numerics", may_differ},
                        {"numerics", record_.numerics}});
   // First of all files: whatever a crash leaves, it says whose it is.
@@ -385,6 +387,16 @@ std::unique_ptr<Coordinator> PreparedJob::make_coordinator(int num_ranks) const 
   }
   options.ahead = options_.text("text-encoder") == "release" ? kAheadOfRelease : kAhead;
   return ditmesh::make_coordinator(samples_.plan, known_, part_, counts_, options, start_);
+}
+
+MetricLabels PreparedJob::labels() const {
+  return {{"output", options_.text("output")},
+          {"part", part_.is_whole() ? std::string() : cat(part_.index, '/', part_.count)},
+          {"attempt", cat(settings_.attempt)},
+          {"model", model_.name},
+          {"mesh", mesh_.to_string()},
+          {"device", record_.numerics.value("device", "")},
+          {"version", version()}};
 }
 
 std::optional<IndexResult> PreparedJob::write_index(const JobCounts& counts, const Log& log) {

@@ -19,6 +19,7 @@
 #include "ditmesh/job/coordinator.hpp"
 #include "ditmesh/mesh/mesh.hpp"
 #include "generate_settings.hpp"
+#include "metrics.hpp"
 #include "rank_device.hpp"
 #include "scratch_file.hpp"
 
@@ -51,6 +52,8 @@ class PreparedJob {
                      const MpiSession& mpi, const Log& log);
 
   std::unique_ptr<Coordinator> make_coordinator(int num_ranks) const;
+  /// Which job this is, for --metrics. After begin_attempt().
+  MetricLabels labels() const;
   /// Samples that this attempt has to make.
   int64_t num_missing() const { return counts_.total - counts_.done - counts_.failed; }
 

@@ -1,54 +1,26 @@
 #include "rank_device.hpp"
 
-#include <sched.h>
-#include <unistd.h>
-
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 
 #include "ditmesh/base/error.hpp"
 #include "ditmesh/base/text.hpp"
 #include "ditmesh/kernels/device.hpp"
+#include "host.hpp"
 
 namespace ditmesh {
 
 namespace {
 
-int bound_cores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  return ::sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-}
-
 // One: what a rank computes depends on its threads, and a dataset must not depend on how many cores
 // the launcher happened to give. More ranks use more cores.
 int default_threads(const MpiSession& mpi, bool cuda, const Log& log) {
-  const int idle = bound_cores() - mpi.node_size();
+  const auto num_cores = static_cast<int>(bound_cores().size());
+  const int idle = num_cores - mpi.node_size();
   if (mpi.rank() == 0 && !cuda && idle > 0) {
-    log.info(cat(mpi.node_size(), " of ", bound_cores(), " cores are used, one by each rank: mpirun -n ",
-                 bound_cores(), ", or --threads, uses more"));
+    log.info(cat(mpi.node_size(), " of ", num_cores, " cores are used, one by each rank: mpirun -n ",
+                 num_cores, ", or --threads, uses more"));
   }
   return 1;
-}
-
-// The value of the first line of `path` that begins with `key`.
-std::string field_of(const std::filesystem::path& path, std::string_view key, const std::string& fallback) {
-  std::ifstream info(path);
-  for (std::string line; std::getline(info, line);) {
-    if (line.starts_with(key)) return std::string(trim(line.substr(line.find(':') + 1)));
-  }
-  return fallback;
-}
-
-std::string cpu_model() { return field_of("/proc/cpuinfo", "model name", "unknown CPU"); }
-
-std::string gpu_model() {
-  std::error_code error;
-  for (const auto& gpu : std::filesystem::directory_iterator("/proc/driver/nvidia/gpus", error)) {
-    return field_of(gpu.path() / "information", "Model", "CUDA device");
-  }
-  return "CUDA device";
 }
 
 }  // namespace

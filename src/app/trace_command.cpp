@@ -27,9 +27,10 @@ TracedAttempt choose_attempt(const Options& options) {
     const Part part = Part::parse(options.text("part"));
     std::erase_if(attempts, [&](const TracedAttempt& attempt) { return attempt.part != part; });
   }
-  if (attempts.empty())
+  if (attempts.empty()) {
     throw ConfigError(cat(output, "/traces holds no traces"),
                       "give the OUTPUT of a job of 'ditmesh generate'");
+  }
   if (attempts.front().part != attempts.back().part) {
     std::vector<std::string> parts;
     for (const TracedAttempt& attempt : attempts) {
@@ -63,9 +64,10 @@ void write_text_file(const std::string& path, const auto& write) {
   std::ofstream out(path, std::ios::binary);
   write(out);
   out.close();
-  if (!out)
+  if (!out) {
     throw EnvironmentError(cat("cannot write ", path),
                            "check the folder, its permissions and the free space");
+  }
 }
 
 // By gnuplot, which reads the script from a file: a pipe to a program that is not there would end this one.
@@ -117,7 +119,8 @@ Command trace_command() {
             {"plot", OptionKind::text, "FILE", "",
              "draw ranks and time, and the throughput, as PNG (by gnuplot)"},
             {"attempt", OptionKind::integer, "N", "", "which attempt of job.json (default: the last)", {}, 1},
-            {"part", OptionKind::text, "I/N", "", "which part of an array job"}}},
+            {"part", OptionKind::text, "I/N", "", "which part of an array job"}},
+           {"ditmesh trace cats", "ditmesh trace cats --perfetto cats.json --plot cats.png"}},
           run_trace};
 }
 

@@ -180,9 +180,10 @@ Cost cost_of(const std::filesystem::path& output, const std::optional<std::strin
   for (auto& [number, time] : times) attempts.push_back(time);
   std::vector<SampleTime> samples;
   if (is_unfinished(output)) {
-    if (column)
+    if (column) {
       throw ConfigError("--by needs the index: the job is not finished",
                         "wait until it is, or run ditmesh index");
+    }
   } else {
     const Dataset dataset(output);
     for (const DatasetRow& row : dataset.rows()) {

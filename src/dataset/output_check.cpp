@@ -22,13 +22,6 @@ constexpr int64_t kLatentPixels = 8;  // along a side
 
 constexpr std::string_view kOurNames[] = {"shards", "journal", "traces", "dataset.h5", "dataset.h5.tmp"};
 
-std::filesystem::path nearest_existing(const std::filesystem::path& output) {
-  std::error_code error;
-  std::filesystem::path above = std::filesystem::absolute(output, error);
-  while (!std::filesystem::exists(above, error) && above.has_relative_path()) above = above.parent_path();
-  return above;
-}
-
 void check_is_writable(const std::filesystem::path& output) {
   const std::filesystem::path above = nearest_existing(output);
   std::error_code error;
@@ -95,6 +88,13 @@ uint64_t sample_bytes(const PendingSamples& pending, double share, int64_t laten
 }
 
 }  // namespace
+
+std::filesystem::path nearest_existing(const std::filesystem::path& output) {
+  std::error_code error;
+  std::filesystem::path above = std::filesystem::absolute(output, error).lexically_normal();
+  while (!std::filesystem::exists(above, error) && above.has_relative_path()) above = above.parent_path();
+  return above;
+}
 
 OutputState check_output(const std::filesystem::path& output, const Part& part) {
   std::error_code error;

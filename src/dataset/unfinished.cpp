@@ -1,10 +1,13 @@
 #include "ditmesh/dataset/unfinished.hpp"
 
 #include <algorithm>
+#include <iomanip>
+#include <map>
 #include <sstream>
 
 #include "column.hpp"
 #include "ditmesh/base/text.hpp"
+#include "ditmesh/base/utc_time.hpp"
 #include "ditmesh/dataset/index.hpp"
 #include "ditmesh/dataset/journal.hpp"
 #include "ditmesh/dataset/output_lock.hpp"
@@ -16,13 +19,19 @@ namespace ditmesh {
 
 namespace {
 
-void count_shard(const std::string& name, Unfinished& unfinished) {
+// Samples of each shard: in its file, or else in its journals.
+using CountsByShard = std::map<std::string, StatusCounts>;
+
+void count_shard(const std::string& name, Unfinished& unfinished, CountsByShard& by_shard) {
   const std::filesystem::path path = shard_path(unfinished.folder, name);
   try {
     const Hdf5Handle file = open_hdf5_file(path);
     check_format_version(file.get(), path);
     const auto statuses = Column::read(open_group(file.get(), "samples").get(), "status").statuses();
-    for (const SampleStatus status : statuses) unfinished.in_shards.add(status);
+    for (const SampleStatus status : statuses) {
+      unfinished.in_shards.add(status);
+      by_shard[name].add(status);
+    }
     ++unfinished.num_shards;
   } catch (const EnvironmentError& error) {
     unfinished.damaged.push_back(cat(name, ": ", error.what()));
@@ -48,11 +57,14 @@ std::string option_text(const std::string& name, const std::string& value) {
 // The samples of a journal whose shard is there are counted in the shard: it waits for its removal, or holds
 // what --retry-failed made.
 void count_journal(const std::filesystem::path& journal, const std::vector<std::string>& shards,
-                   Unfinished& unfinished) {
+                   Unfinished& unfinished, CountsByShard& by_shard) {
   ++unfinished.num_journals;
   const std::string name = journal.filename().string();
-  if (std::binary_search(shards.begin(), shards.end(), name.substr(0, name.find(".replica-")))) return;
-  unfinished.in_journals += count_journal_records(journal);
+  const std::string shard = name.substr(0, name.find(".replica-"));
+  if (std::binary_search(shards.begin(), shards.end(), shard)) return;
+  const int64_t num_records = count_journal_records(journal);
+  unfinished.in_journals += num_records;
+  by_shard[shard].done += num_records;
 }
 
 bool holds_lock(const Part& part, const std::vector<std::string>& owners) {
@@ -64,6 +76,46 @@ bool holds_lock(const Part& part, const std::vector<std::string>& owners) {
 std::string text_or(const OrderedJson& object, const char* key, const std::string& otherwise) {
   const auto field = object.find(key);
   return field != object.end() && field->is_string() ? field->get<std::string>() : otherwise;
+}
+
+// Nothing if the job file does not say when the attempt began, and from where.
+std::optional<RunningAttempt> running_attempt(const JobRecord& record, const CountsByShard& by_shard,
+                                              std::chrono::system_clock::time_point now) {
+  if (record.attempts.empty() || record.attempts.back().contains("ended")) return std::nullopt;
+  const OrderedJson& attempt = record.attempts.back();
+  const auto started = parse_utc(text_or(attempt, "started", ""));
+  const auto done_before = attempt.find("done_before");
+  if (!started || done_before == attempt.end() || !done_before->is_number_integer()) return std::nullopt;
+  RunningAttempt running;
+  running.part = record.part;
+  running.number = attempt.at("number").get<int64_t>();
+  running.elapsed_s = std::max(0.0, std::chrono::duration<double>(now - *started).count());
+  StatusCounts counts;
+  int64_t num_samples = 0;
+  for (const RecordedShard& shard : record.shards) {
+    num_samples += shard.num_samples;
+    if (const auto found = by_shard.find(shard.name); found != by_shard.end()) {
+      counts.done += found->second.done;
+      counts.failed += found->second.failed;
+    }
+  }
+  const bool retries = record.settings.contains("retry-failed") &&
+                       text_or(record.settings.at("retry-failed"), "value", "") == "true";
+  running.num_made = std::max<int64_t>(0, counts.done - done_before->get<int64_t>());
+  running.num_left = std::max<int64_t>(0, num_samples - counts.done - (retries ? 0 : counts.failed));
+  return running;
+}
+
+std::string progress_of(const RunningAttempt& running, std::chrono::system_clock::time_point now) {
+  std::string text = cat("  made about ", running.num_made, " in ", human_seconds(running.elapsed_s), ", ",
+                         running.num_left, " left");
+  const auto left_s = running.left_s();
+  if (!left_s) return text;
+  const double rate = running.images_per_second();
+  text += cat(", ", std::fixed, std::setprecision(rate < 10 ? 2 : 1), rate, " images/s");
+  if (running.num_left == 0) return text;
+  const auto until = now + std::chrono::seconds(static_cast<int64_t>(*left_s));
+  return cat(text, ": ready in about ", human_seconds(*left_s), ", at ", utc_text(until));
 }
 
 std::string fate_of(const OrderedJson& attempt, bool is_running) {
@@ -78,6 +130,15 @@ std::string fate_of(const OrderedJson& attempt, bool is_running) {
 
 }  // namespace
 
+double RunningAttempt::images_per_second() const {
+  return elapsed_s > 0 ? static_cast<double>(num_made) / elapsed_s : 0;
+}
+
+std::optional<double> RunningAttempt::left_s() const {
+  if (num_made == 0 || elapsed_s <= 0) return std::nullopt;
+  return static_cast<double>(num_left) / images_per_second();
+}
+
 std::optional<int64_t> Unfinished::num_missing() const {
   if (!num_samples) return std::nullopt;
   return std::max<int64_t>(0, *num_samples - in_shards.done - in_shards.failed - in_journals);
@@ -91,7 +152,10 @@ bool is_unfinished(const std::filesystem::path& folder) {
          !list_journals(folder).empty();
 }
 
-Unfinished inspect_unfinished(const std::filesystem::path& folder) {
+bool is_being_written(const std::filesystem::path& folder) { return !lock_owners(folder).empty(); }
+
+Unfinished inspect_unfinished(const std::filesystem::path& folder,
+                              std::chrono::system_clock::time_point now) {
   Unfinished unfinished;
   unfinished.folder = folder;
   const auto records = read_job_records(folder);
@@ -111,9 +175,16 @@ Unfinished inspect_unfinished(const std::filesystem::path& folder) {
     unfinished.missing_parts.push_back({part, OrderedJson::array(), command_to_go_on(record)});
   }
   unfinished.running = lock_owners(folder);
-  for (const std::string& name : shards) count_shard(name, unfinished);
+  CountsByShard by_shard;
+  for (const std::string& name : shards) count_shard(name, unfinished, by_shard);
   for (const std::filesystem::path& journal : list_journals(folder))
-    count_journal(journal, shards, unfinished);
+    count_journal(journal, shards, unfinished, by_shard);
+  for (const JobRecord& record : records) {
+    if (!holds_lock(record.part, unfinished.running)) continue;
+    if (auto running = running_attempt(record, by_shard, now)) unfinished.attempts.push_back(*running);
+  }
+  std::error_code error;
+  unfinished.has_index = std::filesystem::exists(folder / "dataset.h5", error);
   // Journals of shards that are there may hold more than those: what --retry-failed made.
   unfinished.only_index_is_missing =
       census.is_complete() && unfinished.damaged.empty() && unfinished.num_journals == 0;
@@ -137,6 +208,17 @@ OrderedJson to_json(const Unfinished& unfinished) {
   json["num_journals"] = unfinished.num_journals;
   json["damaged"] = unfinished.damaged;
   json["running"] = unfinished.running;
+  json["running_attempts"] = OrderedJson::array();
+  for (const RunningAttempt& running : unfinished.attempts) {
+    const auto left_s = running.left_s();
+    json["running_attempts"].push_back({{"part", running.part.is_whole() ? "" : cat(running.part)},
+                                        {"number", running.number},
+                                        {"elapsed_s", running.elapsed_s},
+                                        {"made_about", running.num_made},
+                                        {"left_about", running.num_left},
+                                        {"images_per_second", running.images_per_second()},
+                                        {"left_s", left_s ? OrderedJson(*left_s) : OrderedJson()}});
+  }
   json["parts"] = OrderedJson::array();
   for (const UnfinishedPart& part : unfinished.parts) {
     json["parts"].push_back({{"index", part.part.index},
@@ -152,8 +234,12 @@ OrderedJson to_json(const Unfinished& unfinished) {
 }
 
 std::string to_text(const Unfinished& unfinished) {
+  const auto now = std::chrono::system_clock::now();
   std::ostringstream out;
-  out << "dataset: " << unfinished.folder.string() << " (unfinished: no dataset.h5)\n";
+  out << "dataset: " << unfinished.folder.string()
+      << (unfinished.has_index ? " (a job writes there; dataset.h5 is older)"
+                               : " (unfinished: no dataset.h5)")
+      << "\n";
   out << "in shards: " << unfinished.in_shards.done << " done, " << unfinished.in_shards.failed
       << " failed, in " << counted(unfinished.num_shards, "shard");
   if (unfinished.image_format) out << ", pictures as " << *unfinished.image_format;
@@ -171,6 +257,9 @@ std::string to_text(const Unfinished& unfinished) {
     const bool is_running = holds_lock(part.part, unfinished.running);
     for (const OrderedJson& attempt : part.attempts) {
       out << fate_of(attempt, is_running && attempt == part.attempts.back()) << "\n";
+    }
+    for (const RunningAttempt& running : unfinished.attempts) {
+      if (running.part == part.part) out << progress_of(running, now) << "\n";
     }
   }
   for (const UnfinishedPart& part : unfinished.missing_parts) out << "never begun: " << part.part << "\n";

@@ -95,6 +95,7 @@ void Coordinator::take_result(int rank, const WorkResult& result, JobClock::time
     if (result.outcomes[i] == WorkResult::Outcome::dropped) continue;  // the job stops: the next attempt's
     if (result.outcomes[i] == WorkResult::Outcome::failed_once) {
       queue_.put_back({unit.shard, {unit.positions[i]}, unit.cost, true});
+      ++counts_.retried;
       continue;
     }
     ++(result.outcomes[i] == WorkResult::Outcome::done ? counts_.done : counts_.failed);

@@ -12,6 +12,7 @@ namespace {
 // A message waits this long at most; short against a batch, long against what looking costs.
 constexpr std::chrono::milliseconds kPoll{1};
 constexpr std::chrono::milliseconds kTick{50};
+constexpr std::chrono::seconds kUsage{2};
 
 bool is_for_coordinator(MessageKind kind) { return kind <= MessageKind::leave; }
 
@@ -25,6 +26,7 @@ JobControl::JobControl(std::unique_ptr<ControlChannel> channel, Activity& activi
       channel_(std::move(channel)),
       counts_(coordinator_ ? coordinator_->counts() : JobCounts{}),
       last_tick_(JobClock::now()),
+      last_usage_(last_tick_),
       thread_([this] { run(); }) {}
 
 JobControl::~JobControl() {
@@ -70,6 +72,11 @@ JobCounts JobControl::counts() const {
   return counts_;
 }
 
+std::vector<Usage> JobControl::usage() const {
+  const std::lock_guard lock(mutex_);
+  return usage_;
+}
+
 void JobControl::wait_for_end() {
   activity_.set("waiting for the end");
   std::unique_lock lock(mutex_);
@@ -100,7 +107,11 @@ void JobControl::serve() {
       outgoing = std::exchange(outgoing_, {});
       quit = quit_;
     }
-    for (const ControlMessage& message : outgoing) channel_->send(0, pack(message));
+    for (const ControlMessage& message : outgoing) {
+      if (message.kind == MessageKind::leave) tell_usage();
+      channel_->send(0, pack(message));
+    }
+    if (JobClock::now() - last_usage_ >= kUsage) tell_usage();
     const bool received = receive_all();
     look_for_signals();
     if (coordinator_) tick();
@@ -116,7 +127,12 @@ bool JobControl::receive_all() {
   while (const auto received = channel_->receive()) {
     any = true;
     const ControlMessage message = unpack_message(received->bytes);
-    if (is_for_coordinator(message.kind)) {
+    if (message.kind == MessageKind::usage) {
+      const std::lock_guard lock(mutex_);
+      const auto rank = static_cast<size_t>(received->rank);
+      if (usage_.size() <= rank) usage_.resize(rank + 1);
+      usage_[rank] = to_usage(message);
+    } else if (is_for_coordinator(message.kind)) {
       send(coordinator_->on_message(received->rank, message, JobClock::now()));
     } else {
       take(message);
@@ -170,6 +186,11 @@ void JobControl::look_for_signals() {
   if (reason == requested_) return;
   requested_ = reason;
   channel_->send(0, pack({MessageKind::stop_request, {static_cast<int64_t>(reason)}, {}}));
+}
+
+void JobControl::tell_usage() {
+  last_usage_ = JobClock::now();
+  if (hooks_.usage) channel_->send(0, pack(to_message(hooks_.usage())));
 }
 
 void JobControl::tick() {

@@ -125,4 +125,23 @@ WorkResult to_work_result(const ControlMessage& message) {
   return result;
 }
 
+ControlMessage to_message(const Usage& usage) {
+  ControlMessage message{MessageKind::usage, {}, {}};
+  for (const double seconds : usage.seconds) message.numbers.push_back(std::bit_cast<int64_t>(seconds));
+  message.numbers.push_back(std::bit_cast<int64_t>(usage.host_memory_bytes));
+  message.numbers.push_back(std::bit_cast<int64_t>(usage.device_memory_bytes));
+  message.numbers.push_back(usage.num_samples);
+  return message;
+}
+
+Usage to_usage(const ControlMessage& message) {
+  NumberReader reader(message);
+  Usage usage;
+  for (double& seconds : usage.seconds) seconds = std::bit_cast<double>(reader.next());
+  usage.host_memory_bytes = std::bit_cast<double>(reader.next());
+  usage.device_memory_bytes = std::bit_cast<double>(reader.next());
+  usage.num_samples = reader.next();
+  return usage;
+}
+
 }  // namespace ditmesh

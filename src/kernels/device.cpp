@@ -13,6 +13,8 @@
 
 namespace ditmesh {
 
+bool has_cuda_library() { return at::globalContext().hasCUDART(); }
+
 int num_cuda_devices() {
   if (!at::hasCUDA()) return 0;
   return static_cast<int>(c10::impl::VirtualGuardImpl(at::kCUDA).deviceCount());
@@ -27,6 +29,12 @@ void use_device(const at::Device& device, int threads) {
 
 void synchronize(const at::Device& device) {
   if (device.is_cuda()) c10::impl::VirtualGuardImpl(at::kCUDA).synchronizeDevice(device.index());
+}
+
+DeviceMemory memory_of(const at::Device& gpu) {
+  at::globalContext().lazyInitDevice(gpu.type());
+  const auto [free, total] = at::getDeviceAllocator(gpu.type())->getMemoryInfo(gpu.index());
+  return {free, total};
 }
 
 double reserved_bytes(const at::Device& device) {

@@ -70,6 +70,13 @@ void Recorder::set_clock(const ClockOffset& offset) {
   clock_.push_back(offset);
 }
 
+Usage Recorder::usage() const {
+  const std::lock_guard lock(mutex_);
+  Usage usage = usage_;
+  usage.num_samples = num_samples_;
+  return usage;
+}
+
 void Recorder::run() {
   bool quit = false;
   while (!quit) {
@@ -93,8 +100,11 @@ void Recorder::write_spans() {
     ring.take(spans_);
     num_lost += ring.num_lost();
   }
-  for (const Span& span : spans_)
-    seconds_.at(static_cast<size_t>(span.phase)) += static_cast<double>(span.duration_ns) * 1e-9;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const Span& span : spans_)
+      usage_.seconds.at(static_cast<size_t>(span.phase)) += static_cast<double>(span.duration_ns) * 1e-9;
+  }
   check(file_->append(spans_));
   if (num_lost != std::exchange(told_lost_, num_lost)) check(file_->append_num_lost(num_lost));
 }
@@ -104,12 +114,19 @@ void Recorder::write_counters() {
   const int64_t samples = num_samples_;
   const double seconds = static_cast<double>(now - std::exchange(last_counters_ns_, now)) * 1e-9;
   const auto rate = static_cast<double>(samples - std::exchange(last_samples_, samples)) / seconds;
+  const double host_memory = resident_bytes();
+  const double device_memory = device_memory_ ? device_memory_() : 0;
+  {
+    const std::lock_guard lock(mutex_);
+    usage_.host_memory_bytes = host_memory;
+    usage_.device_memory_bytes = device_memory;
+  }
   std::vector<CounterValue> values = {
-      {now, resident_bytes(), CounterKind::host_memory, 0, {}},
+      {now, host_memory, CounterKind::host_memory, 0, {}},
       {now, static_cast<double>(samples), CounterKind::samples, 0, {}},
       {now, rate, CounterKind::samples_per_second, 0, {}},
   };
-  if (device_memory_) values.push_back({now, device_memory_(), CounterKind::device_memory, 0, {}});
+  if (device_memory_) values.push_back({now, device_memory, CounterKind::device_memory, 0, {}});
   for (size_t group = 0; group < info_.groups.size(); ++group) {
     values.push_back({now,
                       static_cast<double>(bytes_sent_.at(group)),

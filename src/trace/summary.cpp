@@ -116,6 +116,39 @@ std::vector<WaitedFor> find_waits(const AttemptTrace& trace) {
   return waits;
 }
 
+// Stretches of time, from left to right, none touching another.
+std::vector<std::pair<int64_t, int64_t>> times_of_shards(const AttemptTrace& trace) {
+  std::vector<std::pair<int64_t, int64_t>> spans;
+  for (const RankTrace& rank : trace.ranks) {
+    for (const Span& span : rank.spans) {
+      if (span.phase == Phase::shard) spans.emplace_back(span.start_ns, span.end_ns());
+    }
+  }
+  std::sort(spans.begin(), spans.end());
+  std::vector<std::pair<int64_t, int64_t>> times;
+  for (const auto& [begin_ns, end_ns] : spans) {
+    if (times.empty() || begin_ns > times.back().second) times.emplace_back(begin_ns, end_ns);
+    times.back().second = std::max(times.back().second, end_ns);
+  }
+  return times;
+}
+
+// After `made_ns`, when the last picture was made.
+double seconds_of_waiting_for_shards(const AttemptTrace& trace, int64_t made_ns) {
+  const auto shards = times_of_shards(trace);
+  int64_t waited_ns = 0;
+  for (const RankTrace& rank : trace.ranks) {
+    for (const Span& span : rank.spans) {
+      if (span.phase != Phase::end_wait && span.phase != Phase::flush) continue;
+      for (const auto& [begin_ns, end_ns] : shards) {
+        waited_ns += std::max<int64_t>(
+            0, std::min(end_ns, span.end_ns()) - std::max({begin_ns, span.start_ns, made_ns}));
+      }
+    }
+  }
+  return seconds(waited_ns);
+}
+
 void add_metrics(TraceSummary& summary, const AttemptTrace& trace) {
   int64_t first_ns = INT64_MAX;
   int64_t last_ns = 0;
@@ -139,6 +172,7 @@ void add_metrics(TraceSummary& summary, const AttemptTrace& trace) {
     summary.device_seconds_per_image = all_s / static_cast<double>(summary.num_samples);
   if (last_ns <= first_ns || most_useful_s <= 0) return;
   summary.making_s = seconds(last_ns - first_ns);
+  summary.last_shards_s = seconds_of_waiting_for_shards(trace, last_ns);
   const double mean_s = useful_s / static_cast<double>(summary.ranks.size());
   summary.load_balance = mean_s / most_useful_s;
   summary.communication_efficiency = most_useful_s / summary.making_s;

@@ -91,6 +91,10 @@ std::vector<std::string> remarks_on(const TraceSummary& summary) {
       " of the ranks' time: longer jobs and fewer restarts use the devices better");
   add(summary.seconds(Phase::hand_over) + summary.seconds(Phase::flush), "waiting for the file system takes ",
       " of the ranks' time: the journal and the shards of the output are on a slow one");
+  add(summary.last_shards_s, "when all pictures are made, ranks wait ",
+      " of their time for the last shards to be written: smaller ones (--shard-size) are written while "
+      "others "
+      "are made");
   add(summary.seconds(Phase::index), "writing the index takes ", " of the ranks' time");
   add(summary.seconds(Phase::communicate), "waiting inside of groups of ranks takes ",
       " of the ranks' time: see which axis in the picture of the trace");
@@ -100,10 +104,11 @@ std::vector<std::string> remarks_on(const TraceSummary& summary) {
   for (Remark& remark : remarks) {
     if (remark.share >= kWorthTelling) texts.push_back(std::move(remark.text));
   }
-  if (texts.empty())
+  if (texts.empty()) {
     texts.push_back(cat(percent(summary.utilisation),
                         " of the ranks' time makes pictures, and nothing else takes ", percent(kWorthTelling),
                         " of it"));
+  }
   return texts;
 }
 

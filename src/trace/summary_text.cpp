@@ -107,6 +107,7 @@ OrderedJson to_json(const TraceSummary& summary) {
                    {"clock_error_s", summary.clock_error_s},
                    {"num_lost_spans", summary.num_lost_spans},
                    {"remarks", summary.remarks}};
+  json["last_shards_s"] = summary.last_shards_s;
   json["waits"] = OrderedJson::array();
   for (const WaitedFor& wait : summary.waits) {
     json["waits"].push_back({{"rank", wait.rank},

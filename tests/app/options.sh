@@ -13,7 +13,7 @@ declare -A values=(
   [true-cfg]=4.5 [max-sequence-length]=77 [seed]=18446744073709551615 [images-per-prompt]=3
   [mesh]="ulysses=2,pipeline=2" [batch]=5 [device]=cpu [dtype]=bf16 [noise-dtype]=fp32 [threads]=3
   [text-encoder]=release [prompt-cache]=64 [shard-size]=12 [image-format]=jpeg:85 [save-latents]=true [dry-run]=true [part]=1/3 [extend]=true
-  [retry-failed]=true [allow-different-numerics]=true [time-limit]=1:30:00 [timeout]=30
+  [retry-failed]=true [allow-different-numerics]=true [time-limit]=1:30:00 [timeout]=30 [metrics]=job.prom
   [json]=true [min-psnr]=31.5 [picture]="worst pairs.png" [format]=contact-sheet [to]="sheet.png"
   [cost]=true [by]=artist [price]=2.5 [summary]=true [perfetto]=trace.json [plot]="time line.png" [attempt]=2
   [repeats]=4 [warm-ups]=0 [where]="prompt=a cat; black # 1" [split]="test=0.25,train=0.75" [samples-per-tar]=50

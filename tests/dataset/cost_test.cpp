@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "ditmesh/base/error.hpp"
+#include "ditmesh/base/file.hpp"
 #include "helpers.hpp"
 
 namespace ditmesh {
@@ -119,6 +120,18 @@ TEST(Cost, IsReadByPeople) {
   EXPECT_EQ(to_json(cost, 36).at("price"), 1.0);
   EXPECT_TRUE(to_json(cost, std::nullopt).at("price").is_null());
   EXPECT_EQ(to_json(cost, 36).at("device_seconds").at("idle"), 23);
+}
+
+// An hour of the attempt above, of which a quarter of the work failed and a quarter is in no record.
+TEST(Cost, IsWhatTheMetricsPageShows) {
+  AttemptTime hour;
+  hour.attempt = 1;
+  for (int i = 0; i < 36; ++i) hour.add(attempt(1).total_s, attempt(1).phase_s);
+  const Cost cost =
+      account({hour}, {{1, SampleStatus::done, 1080, ""}, {1, SampleStatus::failed, 540, ""}}, false);
+  const std::string text = to_text(cost, 2);
+  const std::string page = read_file(DITMESH_SOURCE_DIR "/src/trace/METRICS.md");
+  EXPECT_NE(page.find("```\n" + text + "```\n"), std::string::npos) << text;
 }
 
 TEST(Cost, NeedsAJobFile) {

@@ -1,6 +1,7 @@
 #include "ditmesh/dataset/unfinished.hpp"
 
 #include "ditmesh/base/file.hpp"
+#include "ditmesh/base/utc_time.hpp"
 #include "ditmesh/dataset/output_lock.hpp"
 #include "helpers.hpp"
 
@@ -106,6 +107,50 @@ TEST_F(UnfinishedJob, SaysWhoIsAtIt) {
   const OutputLock lock(folder_.path());
   EXPECT_THAT(text(), AllOf(HasSubstr("running: "), HasSubstr("attempt 2: T3, ranks 4, is running\n"),
                             Not(HasSubstr("go on with"))));
+}
+
+TEST_F(UnfinishedJob, SaysHowFarItIsAndWhenItEnds) {
+  record_.attempts.back()["started"] = "2026-11-24T10:00:00Z";
+  record_.attempts.back()["done_before"] = 1;
+  record_.write(folder_.path());
+  const OutputLock lock(folder_.path());
+  // Two in a shard and two in a journal, one of all of them from before; three are to come.
+  const auto now = *parse_utc("2026-11-24T10:00:30Z");
+  const Unfinished unfinished = inspect_unfinished(folder_.path(), now);
+  ASSERT_EQ(unfinished.attempts.size(), 1U);
+  const RunningAttempt& running = unfinished.attempts.front();
+  EXPECT_EQ(running.number, 2);
+  EXPECT_EQ(running.num_made, 3);
+  EXPECT_EQ(running.num_left, 3);
+  EXPECT_DOUBLE_EQ(running.images_per_second(), 0.1);
+  EXPECT_DOUBLE_EQ(running.left_s().value(), 30);
+  EXPECT_THAT(to_text(unfinished),
+              HasSubstr("\n  made about 3 in 30.0 s, 3 left, 0.10 images/s: ready in about 30.0 s, at 20"));
+  EXPECT_EQ(to_json(unfinished)["running_attempts"][0]["left_s"], 30.0);
+  const Unfinished at_once = inspect_unfinished(folder_.path(), *parse_utc("2026-11-24T10:00:00Z"));
+  EXPECT_FALSE(at_once.attempts.front().left_s().has_value());
+}
+
+TEST_F(UnfinishedJob, OfTwoPartsTellsTheOneThatRuns) {
+  record_.part = {1, 2};
+  record_.shards = {{"16x24-000001", 2}, {"16x24-000003", 1}};
+  record_.attempts.back()["started"] = "2026-11-24T10:00:00Z";
+  record_.attempts.back()["done_before"] = 0;
+  record_.write(folder_.path());
+  const OutputLock lock(folder_.path(), {1, 2});
+  const Unfinished unfinished = inspect_unfinished(folder_.path(), *parse_utc("2026-11-24T10:01:00Z"));
+  ASSERT_EQ(unfinished.attempts.size(), 1U);
+  EXPECT_EQ(unfinished.attempts.front().num_made, 2);
+  EXPECT_EQ(unfinished.attempts.front().num_left, 1);
+}
+
+TEST_F(UnfinishedJob, MayHaveAnOlderIndex) {
+  record_.write(folder_.path());
+  EXPECT_FALSE(is_being_written(folder_.path()));
+  write_index(folder_.path());
+  const OutputLock lock(folder_.path());
+  EXPECT_TRUE(is_being_written(folder_.path()));
+  EXPECT_THAT(text(), HasSubstr("(a job writes there; dataset.h5 is older)\n"));
 }
 
 TEST_F(UnfinishedJob, MayLackOnlyTheIndex) {

@@ -55,12 +55,14 @@ struct Shared {
   Mail mail;
   std::atomic<StopReason> signal{StopReason::none};
   std::atomic<int> num_made{0};
+  std::vector<Usage> usage;  // as rank 0 heard of it
 };
 
 // One rank, as the program runs it.
 void run_rank(const Job& job, const std::filesystem::path& output, int rank, int num_ranks, Shared& shared,
               const std::function<void(int rank)>& before_unit) {
   Activity activity;
+  std::atomic<int64_t> num_made{0};  // by this rank
   std::optional<JobControl> control;
   ResultWriter writer(output, rank, 1, job.samples,
                       {[&](const WorkResult& result) { control->unit_saved(result); },
@@ -72,7 +74,13 @@ void run_rank(const Job& job, const std::filesystem::path& output, int rank, int
                   JobControl::Hooks{[&](const ShardOrder& order) { writer.write_shard(order); },
                                     [&](const std::string& name) { writer.close_journal(name); },
                                     [](const std::exception_ptr&) { ADD_FAILURE() << "control failed"; },
-                                    [&] { return shared.signal.load(); }});
+                                    [&] { return shared.signal.load(); },
+                                    [&, rank] {
+                                      Usage usage;
+                                      usage.num_samples = num_made;
+                                      usage.host_memory_bytes = rank;
+                                      return usage;
+                                    }});
   while (const auto order = control->next_order()) {
     before_unit(rank);
     if (control->stop_reason() == StopReason::terminate) {
@@ -84,6 +92,7 @@ void run_rank(const Job& job, const std::filesystem::path& output, int rank, int
       activity.set_step(static_cast<int>(i) + 1, static_cast<int>(order->samples.size()));
       records.push_back(done_record(job.samples.sample(order->samples[i]), order->positions[i]));
     }
+    num_made += static_cast<int64_t>(records.size());
     shared.num_made += static_cast<int>(records.size());
     writer.save(order->shard_name, std::move(records),
                 {order->unit, std::vector(order->samples.size(), WorkResult::Outcome::done), 0.1});
@@ -91,6 +100,7 @@ void run_rank(const Job& job, const std::filesystem::path& output, int rank, int
   control->wait_for_end();
   writer.finish(control->stop_reason() != StopReason::none);
   control->leave();
+  if (rank == 0) shared.usage = control->usage();
 }
 
 void run_all(const Job& job, const std::filesystem::path& output, int num_ranks, Shared& shared,
@@ -109,6 +119,13 @@ TEST(JobControl, ThreadsAsRanksMakeEveryShard) {
     Shared shared(num_ranks);
     run_all(job, output.path(), num_ranks, shared, [](int) {});
     EXPECT_EQ(shared.num_made, 40);
+    ASSERT_EQ(shared.usage.size(), static_cast<size_t>(num_ranks));
+    int64_t told = 0;
+    for (int rank = 0; rank < num_ranks; ++rank) {
+      told += shared.usage[static_cast<size_t>(rank)].num_samples;
+      EXPECT_EQ(shared.usage[static_cast<size_t>(rank)].host_memory_bytes, rank);
+    }
+    EXPECT_EQ(told, 40);
     EXPECT_EQ(write_index(output.path()).counts, (StatusCounts{0, 40, 0}));
     EXPECT_THAT(list_journals(output.path()), ::testing::IsEmpty());
   }

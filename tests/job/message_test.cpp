@@ -34,6 +34,12 @@ TEST(ControlMessage, OrdersAndResultsSurviveTheWay) {
   using enum WorkResult::Outcome;
   const WorkResult result{12, {done, failed_once, failed}, 1.25};
   EXPECT_EQ(to_work_result(unpack_message(pack(to_message(result)))), result);
+  Usage usage;
+  usage.seconds[3] = 0.1;
+  usage.host_memory_bytes = 1e9;
+  usage.device_memory_bytes = 8e10;
+  usage.num_samples = 7;
+  EXPECT_EQ(to_usage(unpack_message(pack(to_message(usage)))), usage);
   EXPECT_THROW(to_work_order({MessageKind::assign, {1, 0, 5, 1}, {}}), InternalError);
 }
 

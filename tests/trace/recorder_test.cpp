@@ -36,8 +36,10 @@ TEST(Recorder, LeavesWhatItsLanesRecorded) {
     recorder.add_samples(12);
     recorder.add_bytes_sent(1, 5000);
     recorder.finish();
-    EXPECT_GT(recorder.seconds()[static_cast<size_t>(Phase::denoise)], 0);
-    EXPECT_EQ(recorder.seconds()[static_cast<size_t>(Phase::decode)], 0);
+    const Usage usage = recorder.usage();
+    EXPECT_GT(usage.seconds[static_cast<size_t>(Phase::denoise)], 0);
+    EXPECT_EQ(usage.seconds[static_cast<size_t>(Phase::decode)], 0);
+    EXPECT_GT(usage.host_memory_bytes, 0);
   }
   const RankTrace trace = read_span_file(path);
   EXPECT_TRUE(trace.is_closed);

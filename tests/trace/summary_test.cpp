@@ -79,6 +79,23 @@ TEST(Summary, BlamesNobodyWhoseWorkGoesOnAfterTheWait) {
   EXPECT_THAT(summary.waits, IsEmpty());
 }
 
+TEST(Summary, SaysThatTheLastShardsAreWaitedFor) {
+  RankTrace writer = RankTraceMaker(0, 2).batch(0, 1, 9, 1).add(Phase::end_wait, 4).trace();
+  for (const auto& [start_s, duration_s] : {std::pair{2, 3}, {9, 3}, {11, 2}}) {
+    Span shard;
+    shard.lane = Lane::shard;
+    shard.phase = Phase::shard;
+    shard.start_ns = start_s * kSecond_ns;
+    shard.duration_ns = duration_s * kSecond_ns;
+    writer.spans.push_back(shard);
+  }
+  const TraceSummary summary =
+      summarise(gather({writer, RankTraceMaker(1, 2).batch(1, 1, 7, 1).add(Phase::end_wait, 6).trace()}));
+  // The last picture is made after 10 s, the last shard is written after 13: both ranks wait for 3 s.
+  EXPECT_DOUBLE_EQ(summary.last_shards_s, 6);
+  EXPECT_THAT(summary.remarks, Contains(HasSubstr("ranks wait 21 % of their time for the last shards")));
+}
+
 TEST(Summary, NamesASlowRank) {
   std::vector<RankTrace> ranks;
   for (int32_t rank = 0; rank < 8; ++rank)

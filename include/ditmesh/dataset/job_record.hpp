@@ -43,8 +43,9 @@ struct JobRecord {
   /// What may change bits but not what the samples are: device, dtype, threads, batch, inner_mesh, …
   OrderedJson numerics;
   OrderedJson versions;
-  /// Objects with number, started, ranks, hosts, allow_different_numerics, made, seconds, and, unless the
-  /// attempt crashed or still runs, ended and ended_by ("done", "warning", "time_limit", …).
+  /// Objects with number, started, ranks, hosts, done_before, allow_different_numerics, numerics, and, unless
+  /// the attempt crashed or still runs, made, per_rank, ended and ended_by ("done", "warning", "time_limit",
+  /// …).
   OrderedJson attempts = OrderedJson::array();
   std::string content_hash;  // of the finished dataset
 

@@ -16,6 +16,9 @@ enum class OutputState {
   unfinished  // a job file is there: it is gone on with, or done
 };
 
+/// OUTPUT, or the nearest above it that is there; absolute.
+std::filesystem::path nearest_existing(const std::filesystem::path& output);
+
 /// Throws ConfigError if OUTPUT is no folder, or holds anything but a dataset that `part` can go on with;
 /// EnvironmentError if it cannot be written. Changes nothing.
 OutputState check_output(const std::filesystem::path& output, const Part& part = {});

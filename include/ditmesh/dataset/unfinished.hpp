@@ -1,6 +1,7 @@
 #pragma once
-// What there is of a dataset that has no index yet: a job is running, was stopped, or crashed.
+// What there is of a dataset whose job is running, was stopped, or crashed.
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -19,6 +20,19 @@ struct UnfinishedPart {
   std::string go_on;     // the command
 };
 
+/// An attempt that runs now.
+struct RunningAttempt {
+  Part part;
+  int64_t number = 0;
+  double elapsed_s = 0;  // since job.json says that it began
+  int64_t num_made = 0;  // about: what stands in a journal may have failed
+  int64_t num_left = 0;
+
+  double images_per_second() const;
+  /// Nothing before the first picture.
+  std::optional<double> left_s() const;
+};
+
 struct Unfinished {
   std::filesystem::path folder;
   std::optional<int64_t> num_samples;       // of the whole dataset, if a job file says
@@ -31,6 +45,8 @@ struct Unfinished {
   std::vector<UnfinishedPart> parts;
   std::vector<UnfinishedPart> missing_parts;  // without a job file
   std::vector<std::string> running;           // jobs that hold the lock, as they call themselves
+  std::vector<RunningAttempt> attempts;       // that run now, as far as their job files say
+  bool has_index = false;                     // of what was finished before
   bool only_index_is_missing = false;
 
   /// Samples that are neither in a shard nor in a journal; nothing if num_samples is not known.
@@ -40,9 +56,13 @@ struct Unfinished {
 /// Whether the folder has no dataset.h5, but what a job leaves before it.
 bool is_unfinished(const std::filesystem::path& folder);
 
+/// Whether a job writes there now; its index, if there is one, is older.
+bool is_being_written(const std::filesystem::path& folder);
+
 /// Reads job files, the status column of the shards and the lengths in the journals, but no pixels. Throws
 /// ConfigError for a job file that cannot be used.
-Unfinished inspect_unfinished(const std::filesystem::path& folder);
+Unfinished inspect_unfinished(const std::filesystem::path& folder,
+                              std::chrono::system_clock::time_point now = std::chrono::system_clock::now());
 
 OrderedJson to_json(const Unfinished& unfinished);
 /// Several lines, for people.

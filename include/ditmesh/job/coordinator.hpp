@@ -41,6 +41,7 @@ struct JobCounts {
   int64_t failed = 0;       // for good
   int64_t done_before = 0;  // by earlier attempts
   int64_t failed_before = 0;
+  int64_t retried = 0;  // that failed once in this attempt
 };
 
 class Coordinator {

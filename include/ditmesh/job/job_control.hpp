@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "ditmesh/job/activity.hpp"
 #include "ditmesh/job/control_channel.hpp"
@@ -29,6 +30,9 @@ class JobControl {
     std::function<void(std::exception_ptr)> failed;
     /// The sharpest reason to stop that a signal gave to this process.
     std::function<StopReason()> stop_signal;
+    /// What this rank has used, told to rank 0 every two seconds and before it leaves; empty: it tells
+    /// nothing.
+    std::function<Usage()> usage = {};
   };
 
   /// All ranks together; the coordinator on rank 0 alone. `activity` outlives it.
@@ -51,6 +55,8 @@ class JobControl {
   StopReason stop_reason() const { return stop_reason_; }
   /// On rank 0.
   JobCounts counts() const;
+  /// On rank 0: what each rank told last; of a rank that has not yet told anything nothing.
+  std::vector<Usage> usage() const;
   /// On rank 0, after leave(): as the coordinator has it.
   double seconds_per_cost() const { return coordinator_->seconds_per_cost(); }
 
@@ -67,6 +73,7 @@ class JobControl {
   void send(const Coordinator::Outbox& outbox);
   void look_for_signals();
   void tick();
+  void tell_usage();
   void post(ControlMessage message);
 
   Activity& activity_;
@@ -82,11 +89,13 @@ class JobControl {
   bool left_ = false;
   bool quit_ = false;
   JobCounts counts_;
+  std::vector<Usage> usage_;  // by rank
   std::atomic<StopReason> stop_reason_{StopReason::none};
 
   // Of the control thread.
   StopReason requested_ = StopReason::none;
   JobClock::time_point last_tick_;
+  JobClock::time_point last_usage_;
   std::thread thread_;
 };
 

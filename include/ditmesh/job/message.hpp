@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "ditmesh/trace/usage.hpp"
+
 namespace ditmesh {
 
 enum class MessageKind : int64_t {
@@ -14,6 +16,7 @@ enum class MessageKind : int64_t {
   unit_done,      // every sample of its unit is in a journal or has failed once: a WorkResult
   shard_written,  // numbers: shard
   stop_request,   // numbers: StopReason; a signal came
+  usage,          // a Usage
   leave,          // it has nothing more to say
   // From the coordinator to a rank.
   assign,         // a WorkOrder
@@ -84,5 +87,7 @@ ControlMessage to_message(const WorkOrder& order);
 WorkOrder to_work_order(const ControlMessage& message);
 ControlMessage to_message(const WorkResult& result);
 WorkResult to_work_result(const ControlMessage& message);
+ControlMessage to_message(const Usage& usage);
+Usage to_usage(const ControlMessage& message);
 
 }  // namespace ditmesh

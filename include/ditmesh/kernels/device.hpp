@@ -10,6 +10,9 @@
 
 namespace ditmesh {
 
+/// Whether this build can use CUDA devices, if there are some.
+bool has_cuda_library();
+
 /// CUDA devices this process sees; 0 in a build without CUDA.
 int num_cuda_devices();
 
@@ -19,6 +22,13 @@ void use_device(const at::Device& device, int threads);
 
 /// Waits until the device has done all work so far.
 void synchronize(const at::Device& device);
+
+struct DeviceMemory {
+  uint64_t free_bytes = 0;
+  uint64_t total_bytes = 0;
+};
+/// Of a GPU, whoever uses it.
+DeviceMemory memory_of(const at::Device& gpu);
 
 /// Bytes that the device's allocator has reserved; 0 on the CPU.
 double reserved_bytes(const at::Device& device);

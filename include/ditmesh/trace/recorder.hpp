@@ -15,6 +15,7 @@
 #include "ditmesh/base/log.hpp"
 #include "ditmesh/base/seconds.hpp"
 #include "ditmesh/trace/span_file.hpp"
+#include "ditmesh/trace/usage.hpp"
 
 namespace ditmesh {
 
@@ -117,8 +118,9 @@ class Recorder {
   /// Everything is written and synced when it returns.
   void finish();
 
-  /// By phase, after finish().
-  const std::array<double, kNumPhases>& seconds() const { return seconds_; }
+  /// From any thread: what was recorded up to the last look of the recorder, a quarter of a second ago at
+  /// most; all of it after finish().
+  Usage usage() const;
 
   static constexpr size_t kMaxGroups = 16;
 
@@ -136,9 +138,10 @@ class Recorder {
   std::atomic<int64_t> num_samples_{0};
   std::array<std::atomic<int64_t>, kMaxGroups> bytes_sent_{};
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::vector<ClockOffset> clock_;
+  Usage usage_;
   bool quit_ = false;
 
   // Of the thread.
@@ -146,7 +149,6 @@ class Recorder {
   bool is_failed_ = false;
   uint64_t told_lost_ = 0;
   std::vector<Span> spans_;
-  std::array<double, kNumPhases> seconds_{};
   int64_t last_samples_ = 0;
   int64_t last_counters_ns_ = 0;
   std::thread thread_;

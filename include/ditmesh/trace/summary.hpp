@@ -47,6 +47,7 @@ struct TraceSummary {
   double parallel_efficiency = 0;
   int64_t num_samples = 0;
   double device_seconds_per_image = 0;  // all ranks' time, by the samples made; 0 without any
+  double last_shards_s = 0;  // all ranks' waiting, after the last picture, for shards that are being written
   double clock_error_s = 0;
   uint64_t num_lost_spans = 0;
   std::vector<WaitedFor> waits;      // the longest first
