@@ -111,7 +111,10 @@ ExitCode export_pieces(const MpiSession& mpi, const Options& options, const Expo
   std::unique_ptr<Export> exported;
   mpi.activity().set("reading the index");
   run_on_each(mpi, [&] { exported = std::make_unique<Export>(options.text("OUTPUT"), to, settings); });
-  write_pieces(mpi, *exported, shared_pieces(mpi, *exported), log);
+  const auto pieces = shared_pieces(mpi, *exported);
+  if (const auto folder = exported->shared_folder(); !folder.empty() && !pieces.empty())
+    check_shared_folder(mpi, folder);
+  write_pieces(mpi, *exported, pieces, log);
   ExitCode code = ExitCode::done;
   share_error(mpi, [&] {
     mpi.activity().set("finishing the export");

@@ -72,7 +72,8 @@ void check_shared_folder(const MpiSession& mpi, const fs::path& folder) {
     std::ofstream probe(probe_of(mpi.rank()));
     if (!probe) problem = cat(who, " cannot write to ", folder, ": ", std::strerror(errno));
   }
-  const std::string remedy = "give an --output on a file system that all hosts share and may write to";
+  const std::string remedy =
+      "give an --output (of export: a --to) on a file system that all hosts share and may write to";
   std::error_code ignored;
   try {
     throw_together(mpi, problem, remedy);

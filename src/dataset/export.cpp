@@ -192,6 +192,8 @@ std::vector<size_t> Export::begin() {
   return left;
 }
 
+fs::path Export::shared_folder() const { return state_->is_file() ? fs::path() : state_->folder.work(); }
+
 PieceResult Export::write_piece(size_t number, const ExportProgress& progress) {
   const ExportPiece& piece = state_->plan.pieces.at(number);
   return state_->write(piece,
@@ -234,9 +236,10 @@ PieceResult export_dataset(const fs::path& path, const fs::path& to, const Expor
 SheetExport export_contact_sheet(const fs::path& path, const fs::path& to, const ExportSettings& settings,
                                  const ContactSheetOptions& options) {
   if (fs::is_directory(to)) throw ConfigError(cat(to, " is a folder"), "give a file with --to, as sheet.png");
-  if (!settings.splits.empty())
+  if (!settings.splits.empty()) {
     throw ConfigError("--split: a contact sheet is one picture",
                       "leave it out, or choose pictures with --where");
+  }
   check_export_source(path, settings.is_verified);
   ExportSource source(path, settings.is_verified);
   SheetExport exported;

@@ -71,7 +71,7 @@ std::set<std::string> ExportFolder::begin(const ExportIdentity& identity) {
 }
 
 fs::path ExportFolder::tree(const std::string& split) const {
-  const fs::path folder = work() / "tree" / split;
+  fs::path folder = work() / "tree" / split;
   create_folders(folder);
   return folder;
 }
@@ -91,9 +91,10 @@ void ExportFolder::join_metadata(const std::string& split, const std::vector<std
     std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
     for (const std::string& piece : pieces) {
       std::ifstream in(metadata(piece), std::ios::binary);
-      if (!in)
+      if (!in) {
         throw EnvironmentError(cat(metadata(piece), " cannot be read"),
                                "bring it back, or start with a new --to");
+      }
       if (in.peek() != std::ifstream::traits_type::eof()) out << in.rdbuf();
     }
     out.close();

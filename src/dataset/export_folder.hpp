@@ -37,6 +37,8 @@ class ExportFolder {
   /// The counts of export.json, if begin() found that the export is complete.
   const std::optional<PieceResult>& complete() const { return complete_; }
 
+  /// TO/.export
+  std::filesystem::path work() const { return to_ / ".export"; }
   /// Where the pieces of a split stand for now; made if need be.
   std::filesystem::path tree(const std::string& split) const;
   std::filesystem::path metadata(const std::string& piece) const { return work() / "metadata" / piece; }
@@ -53,7 +55,6 @@ class ExportFolder {
   void move(const std::vector<std::string>& names, const OrderedJson& description) const;
 
  private:
-  std::filesystem::path work() const { return to_ / ".export"; }
   std::filesystem::path json() const { return to_ / "export.json"; }
 
   std::filesystem::path to_;

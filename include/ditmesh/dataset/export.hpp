@@ -62,6 +62,9 @@ class Export {
   /// What begin() found finished.
   bool is_complete() const;
 
+  /// That all ranks must see, once it has begun; empty if one rank writes all there is.
+  std::filesystem::path shared_folder() const;
+
   /// Throws EnvironmentError if a picture is not what its hash says (unless unverified), or the disk is full.
   PieceResult write_piece(size_t piece, const ExportProgress& progress = {});
 
