@@ -16,7 +16,7 @@ MODEL, ROUNDS = sys.argv[1], int(sys.argv[2])
 BINARY = "build/release/bin/ditmesh"
 NUM_PICTURES = 24  # of a round
 NUM_RESTARTED = 1_000_000
-NUM_RECORDED = 6  # pictures of a job with and without its trace
+NUM_RECORDED = 24  # pictures of a job with and without its trace: half a minute, against the start and the end
 
 
 def run(command, **environment):
@@ -65,7 +65,7 @@ def recording(folder):
     """The same job with and without its trace, in turn; the first round is not counted."""
     prompts = write_prompts(folder / "recorded.txt", range(NUM_RECORDED))
     cpu = {"on": [], "off": []}
-    for i in range(2 * ROUNDS + 1):
+    for i in range(ROUNDS + 1):
         for state in ("on", "off") if i % 2 else ("off", "on"):
             cpu[state].append(cpu_seconds(job(folder / f"recorded-{i}-{state}", prompts), DITMESH_TEST_TRACE=state))
         print(f"round {i}: CPU seconds with a trace {cpu['on'][-1]:.3f}, without {cpu['off'][-1]:.3f}", flush=True)
