@@ -139,7 +139,7 @@ ExitCode run_export(const Command& command, const ProgramArguments& arguments) {
     ExportSettings settings;
     share_error(mpi, [&] {
       settings = settings_of(*options);
-      check_export_source(options->text("OUTPUT"), settings.is_verified);
+      check_export(options->text("OUTPUT"), options->text("to"), settings.is_verified);
     });
     if (mpi.rank() != 0) settings = settings_of(*options);
     ExitCode code = ExitCode::done;

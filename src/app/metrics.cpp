@@ -126,8 +126,7 @@ void check_metrics_path(const fs::path& path, const fs::path& output) {
   const fs::path folder = fs::weakly_canonical(fs::absolute(path).parent_path(), error);
   if (error || !fs::is_directory(folder, error))
     throw ConfigError(cat(option, ": ", folder, " is no folder"), remedy);
-  const auto relative = folder.lexically_relative(fs::weakly_canonical(fs::absolute(output), error));
-  if (!relative.empty() && *relative.begin() != "..") {
+  if (is_inside(folder, output)) {
     throw ConfigError(cat(option, " is inside of --output ", output), "keep it apart from the dataset");
   }
   if (::access(folder.c_str(), W_OK | X_OK) != 0) {

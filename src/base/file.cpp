@@ -92,6 +92,16 @@ void create_folders(const std::filesystem::path& folder) {
   }
 }
 
+bool is_inside(const std::filesystem::path& path, const std::filesystem::path& folder) {
+  const auto resolved = [](const std::filesystem::path& one) {
+    std::error_code error;
+    auto canonical = std::filesystem::weakly_canonical(std::filesystem::absolute(one), error);
+    return error ? std::filesystem::absolute(one).lexically_normal() : canonical;
+  };
+  const auto relative = resolved(path).lexically_relative(resolved(folder));
+  return !relative.empty() && *relative.begin() != "..";
+}
+
 void rename_durably(const std::filesystem::path& temporary, const std::filesystem::path& path) {
   {
     const FileDescriptor descriptor(temporary, O_RDONLY | O_CLOEXEC);

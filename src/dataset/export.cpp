@@ -221,7 +221,7 @@ PieceResult Export::finish() {
 
 PieceResult export_dataset(const fs::path& path, const fs::path& to, const ExportSettings& settings,
                            const ExportProgress& progress) {
-  check_export_source(path, settings.is_verified);
+  check_export(path, to, settings.is_verified);
   Export exported(path, to, settings);
   int64_t before = 0;
   for (const size_t piece : exported.begin()) {
@@ -240,7 +240,7 @@ SheetExport export_contact_sheet(const fs::path& path, const fs::path& to, const
     throw ConfigError("--split: a contact sheet is one picture",
                       "leave it out, or choose pictures with --where");
   }
-  check_export_source(path, settings.is_verified);
+  check_export(path, to, settings.is_verified);
   ExportSource source(path, settings.is_verified);
   SheetExport exported;
   exported.plan = plan_export(path, settings);

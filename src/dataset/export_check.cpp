@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "ditmesh/base/error.hpp"
+#include "ditmesh/base/file.hpp"
 #include "ditmesh/base/text.hpp"
 #include "ditmesh/dataset/export.hpp"
 #include "ditmesh/dataset/index.hpp"
@@ -66,7 +67,12 @@ void check_shards(const IndexFile& index) {
 
 }  // namespace
 
-void check_export_source(const fs::path& path, bool is_verified) {
+void check_export(const fs::path& path, const fs::path& to, bool is_verified) {
+  const fs::path folder = fs::is_regular_file(path) ? path.parent_path() / "." : path;
+  if (fs::is_directory(folder) && is_inside(to, folder)) {
+    throw ConfigError(cat("--to ", to, " is inside of the dataset ", path, ", which holds nothing else"),
+                      "give a place beside it");
+  }
   if (is_unfinished(path)) refuse_unfinished(path);
   if (!is_verified) return;
   const IndexFile index = open_index(path);

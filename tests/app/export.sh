@@ -225,7 +225,10 @@ refusals() {
   run export "$data" --to mine.h5 --format hdf5
   contains "a file that is not ours" "$code $err" "2 " "no export of ours"
   run export "$data" --to "$data"
-  contains "into the dataset itself" "$code $err" "2 " "not empty"
+  contains "into the dataset itself" "$code $err" "2 " "is inside of the dataset"
+  run export "$data" --to "$data/png"
+  contains "below the dataset" "$code $err" "2 " "is inside of the dataset" "a place beside it"
+  check "below the dataset: nothing is written" test ! -e "$data/png"
   run export none --to new
   equal "no dataset" "$code" 2
 }

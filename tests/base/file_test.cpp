@@ -63,6 +63,16 @@ TEST_F(Files, FoldersMayBeThereAlready) {
   EXPECT_TRUE(std::filesystem::is_directory(folder_ / "x/y"));
 }
 
+TEST_F(Files, AreInsideOfFolders) {
+  const std::filesystem::path folder = folder_ / "data";
+  std::filesystem::create_directories(folder / "shards");
+  std::filesystem::create_directory_symlink(folder, folder_ / "link");
+  for (const char* path : {"data", "data/", "data/x", "data/shards/x", "data/./x", "link/x", "data/no/../x"})
+    EXPECT_TRUE(is_inside(folder_ / path, folder)) << path;
+  for (const char* path : {".", "data2", "x", "data/../x", "link/../x"})
+    EXPECT_FALSE(is_inside(folder_ / path, folder)) << path;
+}
+
 TEST_F(Files, AreMapped) {
   const std::string content(3 * 4096 + 5, 'm');
   write_file_atomically(folder_ / "a", content);

@@ -22,6 +22,9 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view c
 /// Creates the folder and those above it, unless they are there. Throws EnvironmentError.
 void create_folders(const std::filesystem::path& folder);
 
+/// Whether `path` is `folder` or below it, links resolved as far as they are there.
+bool is_inside(const std::filesystem::path& path, const std::filesystem::path& folder);
+
 /// Makes the rename of `temporary` to `path` durable. Throws EnvironmentError.
 void rename_durably(const std::filesystem::path& temporary, const std::filesystem::path& path);
 

@@ -37,10 +37,10 @@ struct PieceResult {
 /// Called after each picture with the number written so far, of this piece.
 using ExportProgress = std::function<void(int64_t)>;
 
-/// Whether an export may begin. Throws ConfigError if a job is still to finish the dataset (a `path` without
-/// an index, whatever `is_verified`), and if `is_verified`, also if a shard of it is not there or not in the
-/// index (EnvironmentError).
-void check_export_source(const std::filesystem::path& path, bool is_verified);
+/// Whether an export may begin. Throws ConfigError if `to` is inside of the dataset, or a job is still to
+/// finish the dataset (a `path` without an index, whatever `is_verified`), and if `is_verified`, also if a
+/// shard of it is not there or not in the index (EnvironmentError).
+void check_export(const std::filesystem::path& path, const std::filesystem::path& to, bool is_verified);
 
 /// One rank's view of an export. The ranks make one each, of the same arguments; then rank 0 calls begin(),
 /// the pieces that it returns are written by any ranks in any order, and rank 0 calls finish(). The files
