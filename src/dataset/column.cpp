@@ -82,7 +82,7 @@ Column Column::read_rows(hid_t group, const std::string& name, size_t begin, siz
 template <typename T>
 Column Column::of(Hdf5Handle type, const std::vector<T>& values) {
   Column column(std::move(type), values.size());
-  std::memcpy(column.bytes_.data(), values.data(), values.size() * sizeof(T));
+  if (!values.empty()) std::memcpy(column.bytes_.data(), values.data(), values.size() * sizeof(T));
   return column;
 }
 
@@ -206,6 +206,7 @@ std::vector<T> Column::converted(hid_t to) const {
   std::copy(bytes_.begin(), bytes_.end(), buffer.begin());
   check_hdf5(H5Tconvert(type_.get(), to, num_rows_, buffer.data(), nullptr, H5P_DEFAULT), "convert a column");
   std::vector<T> values(num_rows_);
+  if (num_rows_ == 0) return values;  // no memory to copy from
   std::memcpy(static_cast<void*>(values.data()), buffer.data(), num_rows_ * sizeof(T));
   return values;
 }
