@@ -8,7 +8,7 @@ export OMP_WAIT_POLICY=passive
   echo prompt,project
   for i in $(seq 16); do echo "a cat with $i stripes,$([[ $((i % 4)) == 0 ]] && echo north || echo south)"; done
 } >rows.csv
-job=(--model "$model" --height 32 --width 32 --steps 100 --device cpu --threads 1 --max-sequence-length 32 --prompts rows.csv
+job=(--model "$model" --height 32 --width 32 --steps 400 --device cpu --threads 1 --max-sequence-length 32 --prompts rows.csv
   --output data --shard-size 4)
 
 # Killed when something is in a journal, gone on with by one rank.
@@ -18,6 +18,7 @@ for _ in $(seq 300); do
   if [[ -n $(find data/journal data/shards -size +2k \( -name '*replica*' -o -name '*.h5' \) 2>/dev/null) ]]; then break; fi
   sleep 0.05
 done
+sleep 0.6 # so that the trace has something
 pkill -KILL -P "$launcher" -x ditmesh
 wait "$launcher" || true
 equal "the job was killed before its end" "$(json data/job.json 'len(d["attempts"]), "ended" in d["attempts"][0]')" "(1, False)"

@@ -138,14 +138,14 @@ TEST_F(Exports, KeepTheBytesOfEncodedPictures) {
       {"png", ".png"}, {"webp", ".webp"}, {"jpeg:60", ".jpg"}};
   for (const auto& [format, extension] : extensions) {
     const TemporaryFolder folder;
-    some_job(2).write_all(folder.path(), {}, ImageFormat::parse(format));
-    export_dataset(folder.path(), folder.path() / "tars", tars(100));
+    const fs::path data = folder.path() / "data";
+    some_job(2).write_all(data, {}, ImageFormat::parse(format));
+    export_dataset(data, folder.path() / "tars", tars(100));
     const Files members = tar_members(read_file(folder.path() / "tars/00000.tar"));
-    EXPECT_EQ(sha256_hex(members.at(cat("id%2E1%2Fx-0", extension))),
-              Dataset(folder.path()).row(2).encoded_sha256);
-    export_dataset(folder.path(), folder.path() / "png", {});
+    EXPECT_EQ(sha256_hex(members.at(cat("id%2E1%2Fx-0", extension))), Dataset(data).row(2).encoded_sha256);
+    export_dataset(data, folder.path() / "png", {});
     EXPECT_EQ(decode_png(read_file(folder.path() / "png/images/id.1%2Fx-0.png"), "x"),
-              Dataset(folder.path()).pixels(2))
+              Dataset(data).pixels(2))
         << format;
   }
 }
