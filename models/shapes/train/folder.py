@@ -11,7 +11,6 @@ from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, FluxPipeline, FluxTransformer2DModel
-from tokenizers import Tokenizer, models, trainers
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer, T5Config, T5EncoderModel, T5TokenizerFast
 
 from scenes import make_scenes
@@ -40,16 +39,30 @@ def byte_symbols():
     return [chr(b) for b in kept] + [chr(256 + i) for i in range(len(rest))]
 
 
+def learn_merges(words):
+    """Merges until every word is one token: the commonest pair of neighbours first, by name among equals."""
+    cut = [[*word[:-1], word[-1] + "</w>"] for word in words]
+    merges = []
+    while any(len(word) > 1 for word in cut):
+        counts = {}
+        for word in cut:
+            for neighbours in zip(word, word[1:]):
+                counts[neighbours] = counts.get(neighbours, 0) + 1
+        left, right = min(counts, key=lambda neighbours: (-counts[neighbours], neighbours))
+        merges.append((left, right))
+        for word in cut:
+            i = 0
+            while i + 1 < len(word):
+                if (word[i], word[i + 1]) == (left, right):
+                    word[i:i + 2] = [left + right]
+                i += 1
+    return merges
+
+
 def write_clip_files(folder, words):
-    """vocab.json and merges.txt: merges until every word of the captions is one token."""
-    empty = CLIPTokenizer()
-    tokenizer = Tokenizer(models.BPE(end_of_word_suffix="</w>", continuing_subword_prefix=""))
-    tokenizer.normalizer = empty.backend_tokenizer.normalizer
-    tokenizer.pre_tokenizer = empty.backend_tokenizer.pre_tokenizer
+    """vocab.json and merges.txt; CLIP reads in lower case."""
+    merges = learn_merges(sorted({word.lower() for word in words}))
     symbols = byte_symbols()
-    tokenizer.train_from_iterator(words, trainers.BpeTrainer(
-        vocab_size=5000, end_of_word_suffix="</w>", initial_alphabet=symbols, special_tokens=[], show_progress=False))
-    merges = [tuple(m) for m in json.loads(tokenizer.to_str())["model"]["merges"]]
     vocab = symbols + [s + "</w>" for s in symbols] + ["".join(m) for m in merges] + ["<|startoftext|>", "<|endoftext|>"]
     vocab = list(dict.fromkeys(vocab))
     folder.mkdir(parents=True, exist_ok=True)
@@ -105,7 +118,7 @@ def make_models(clip, t5, tiny=False):
     width, text_width, pooled_width = (32, 32, 32) if tiny else (256, 256, 128)
     heads = 2 if tiny else 8
     transformer = FluxTransformer2DModel(
-        in_channels=64, num_layers=1 if tiny else 3, num_single_layers=1 if tiny else 6, num_attention_heads=heads,
+        in_channels=64, num_layers=1 if tiny else 2, num_single_layers=1 if tiny else 6, num_attention_heads=heads,
         attention_head_dim=width // heads, axes_dims_rope=(4, 6, 6) if tiny else (4, 14, 14), joint_attention_dim=text_width,
         pooled_projection_dim=pooled_width, guidance_embeds=False)
     start_as_identity(transformer)
