@@ -443,13 +443,13 @@ def main():
     rows = []
     for kind, count in (("held-out", args.held_out), ("unseen-pairs", args.unseen_pairs), ("training", args.training)):
         rows += [(f"{kind}-{i:05}", text, scene) for i, (text, scene) in enumerate(make_scenes(count, args.seed, kind, picture))]
-    rng = random.Random(args.seed)
-    if args.wrong:
-        for text, scene in make_scenes(4 * args.wrong, args.seed, "held-out", picture):
-            attribute = ["colour", "shape", "size", "order"][len(rows) % 4]
-            wrong = make_wrong_scene(scene, attribute, rng)
-            if wrong and len(rows) < args.wrong:
-                rows.append((f"wrong-{attribute}-{len(rows):05}", text, wrong))
+    rng, wrongs = random.Random(args.seed), []
+    for text, scene in make_scenes(4 * args.wrong, args.seed, "held-out", picture):
+        attribute = ["colour", "shape", "size", "order"][len(wrongs) % 4]
+        wrong = make_wrong_scene(scene, attribute, rng)
+        if wrong and len(wrongs) < args.wrong:
+            wrongs.append((f"wrong-{attribute}-{len(wrongs):05}", text, wrong))
+    rows += wrongs
     if args.to:
         with open(args.to, "w") as out:
             for number, (name, text, scene) in enumerate(rows):
