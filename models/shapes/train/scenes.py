@@ -228,7 +228,7 @@ def caption(scene, rng):
         said["relations"] = layout
         axis = layout[0][1]
         body = line(rng, names, axis) if layout[1][1] == axis else two_and_one(rng, names, axis, layout[1])
-    if opening == "there is " and len(objects) > 1 and "," in body:
+    if body.startswith("from ") or (opening == "there is " and "," in body):
         opening = ""
     text = opening + body + tail
     if text.endswith(" background") and "," not in text and rng.random() < 0.06:
