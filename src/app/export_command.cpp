@@ -137,11 +137,9 @@ ExitCode run_export(const Command& command, const ProgramArguments& arguments) {
     const auto options = share_options(mpi, command, arguments);
     if (!options) return ExitCode::done;
     ExportSettings settings;
-    share_error(mpi, [&] {
-      settings = settings_of(*options);
-      check_export(options->text("OUTPUT"), options->text("to"), settings.is_verified);
-    });
-    if (mpi.rank() != 0) settings = settings_of(*options);
+    run_on_each(mpi, [&] { settings = settings_of(*options); });
+    share_error(mpi,
+                [&] { check_export(options->text("OUTPUT"), options->text("to"), settings.is_verified); });
     ExitCode code = ExitCode::done;
     if (settings.format == ExportFormat::contact_sheet) {
       mpi.activity().set("drawing a contact sheet");
@@ -161,8 +159,7 @@ Command export_command() {
   spec.name = "export";
   spec.summary =
       "Writes a dataset's pictures for other tools and for people; mpirun shares the work out. Killed, the "
-      "same "
-      "command goes on. Exit code 10 if --unverified had to leave something out.";
+      "same command goes on. Exit code 10 if --unverified had to leave something out.";
   spec.usage = "OUTPUT --to PATH [options]";
   spec.positional = {"OUTPUT"};
   spec.examples = {
@@ -176,8 +173,7 @@ Command export_command() {
         "",
         "png",
         "png: PNG files with metadata.jsonl (HuggingFace imagefolder); webdataset: tars of image, text and "
-        "JSON; "
-        "hdf5: one file with everything in it; contact-sheet: one PNG",
+        "JSON; hdf5: one file with everything in it; contact-sheet: one PNG",
         {"png", "webdataset", "hdf5", "contact-sheet"}},
        required({"to", OptionKind::text, "PATH", "",
                  "folder, or file of a contact sheet or of hdf5 without --split"}),

@@ -87,8 +87,7 @@ void add_ranks(Exposition& out, const std::vector<Usage>& ranks) {
 
 std::string prometheus_text(const JobSnapshot& job, const MetricLabels& labels) {
   const JobCounts& counts = job.counts;
-  const int64_t missing = counts.total - counts.done - counts.failed;
-  const int64_t finished_now = counts.done - counts.done_before + counts.failed - counts.failed_before;
+  const int64_t missing = counts.missing();
   Exposition out;
   out.begin("job_info", "gauge", "Which job this is; always 1.");
   out.add(labels, 1);
@@ -102,7 +101,8 @@ std::string prometheus_text(const JobSnapshot& job, const MetricLabels& labels) 
   out.metric("samples_done", "gauge", "Of these, done; by earlier attempts too.", counts.done);
   out.metric("samples_failed", "gauge", "Of these, failed for good; in earlier attempts too.", counts.failed);
   out.metric("samples_missing", "gauge", "Of these, neither done nor failed.", missing);
-  out.metric("samples_finished_total", "counter", "Samples done or failed in this attempt.", finished_now);
+  out.metric("samples_finished_total", "counter", "Samples done or failed in this attempt.",
+             counts.finished_now());
   out.metric("samples_retried_total", "counter",
              "Samples that failed once in this attempt and were made again.", counts.retried);
   out.metric("images_per_second", "gauge", "Over the last minute.", job.images_per_second);
@@ -161,8 +161,7 @@ void MetricsFile::run() {
 }
 
 double MetricsFile::rate(const JobSnapshot& job) {
-  const JobCounts& counts = job.counts;
-  const int64_t finished = counts.done - counts.done_before + counts.failed - counts.failed_before;
+  const int64_t finished = job.counts.finished_now();
   history_.emplace_back(job.elapsed_s, finished);
   while (history_.size() > 2 && job.elapsed_s - history_[1].first >= kRateWindow_s) history_.pop_front();
   const double seconds = job.elapsed_s - history_.front().first;

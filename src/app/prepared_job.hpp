@@ -55,7 +55,7 @@ class PreparedJob {
   /// Which job this is, for --metrics. After begin_attempt().
   MetricLabels labels() const;
   /// Samples that this attempt has to make.
-  int64_t num_missing() const { return counts_.total - counts_.done - counts_.failed; }
+  int64_t num_missing() const { return counts_.missing(); }
 
   /// Nothing for a part.
   std::optional<IndexResult> write_index(const JobCounts& counts, const Log& log);

@@ -10,6 +10,7 @@
 #include "ditmesh/dataset/index.hpp"
 #include "ditmesh/dataset/shard_census.hpp"
 #include "ditmesh/dataset/unfinished.hpp"
+#include "export_source.hpp"
 #include "index_file.hpp"
 
 namespace ditmesh {
@@ -19,7 +20,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kMaxCommands = 3;
-constexpr const char* kUnverified = "or add --unverified to export what can be read, as it is";
 
 std::vector<std::string> difference(const std::vector<std::string>& a, const std::vector<std::string>& b) {
   std::vector<std::string> only_a;

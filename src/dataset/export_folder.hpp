@@ -39,7 +39,7 @@ class ExportFolder {
 
   /// TO/.export
   std::filesystem::path work() const { return to_ / ".export"; }
-  /// Where the pieces of a split stand for now; made if need be.
+  /// Where the pieces of a split stand until the export is whole; the folder is made.
   std::filesystem::path tree(const std::string& split) const;
   std::filesystem::path metadata(const std::string& piece) const { return work() / "metadata" / piece; }
 

@@ -17,8 +17,6 @@ constexpr size_t kBlockRows = 8192;
 // Manifest order goes through the shards of as many buckets side by side.
 constexpr size_t kMaxOpenShards = 16;
 
-constexpr const char* kUnverified = "or add --unverified to export what can be read, as it is";
-
 std::string name_of(const DatasetRow& row) {
   return cat("sample '", row.sample.id, "' copy ", row.sample.copy, " in the shard ", row.shard);
 }

@@ -17,6 +17,9 @@
 
 namespace ditmesh {
 
+/// The remedy, or its other half, for what a verified export refuses.
+inline constexpr const char* kUnverified = "or add --unverified to export what can be read, as it is";
+
 /// A picture as its shard holds it.
 struct StoredPicture {
   Image image;          // of a raw dataset

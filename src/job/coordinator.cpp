@@ -135,8 +135,7 @@ std::optional<QueuedUnit> Coordinator::next_unit_for(Rank& rank) {
 // A share of what is left, smaller and smaller towards the end; all of one cost, or a costly unit would
 // hide behind cheap ones from those who could take it.
 void Coordinator::reserve_more(Rank& rank, double cost) {
-  const int64_t left = counts_.total - counts_.done - counts_.failed;
-  int64_t room = std::min(options_.ahead, left / (2 * static_cast<int64_t>(ranks_.size())));
+  int64_t room = std::min(options_.ahead, counts_.missing() / (2 * static_cast<int64_t>(ranks_.size())));
   while (true) {
     const QueuedUnit* top = queue_.top();
     if (top == nullptr || top->is_retry || top->cost != cost) return;

@@ -139,6 +139,27 @@ d = json.loads(text)
 print(eval(sys.argv[2]))' "$1" "$2"
 }
 
+# flip_a_bit SHARD: one bit in the pixels of a picture of 32x32. The chunk's place: the first deflate stream that
+# is one picture.
+flip_a_bit() {
+  python3 - "$1" <<'END'
+import sys, zlib
+path = sys.argv[1]
+data = bytearray(open(path, "rb").read())
+for place in range(len(data) - 2):
+    if data[place:place + 2] != b"\x78\x01": continue
+    stream = zlib.decompressobj()
+    try: pixels = stream.decompress(bytes(data[place:]))
+    except zlib.error: continue
+    if len(pixels) == 32 * 32 * 3:
+        size = len(data) - place - len(stream.unused_data)
+        data[place + size // 2] ^= 1
+        break
+else: raise SystemExit("no picture found in the shard")
+open(path, "wb").write(data)
+END
+}
+
 # content_hash OUTPUT
 content_hash() { json "$("$bin" inspect "$1" --json)" 'd["content_hash"]'; }
 

@@ -70,8 +70,8 @@ Cost account(const std::vector<AttemptTime>& attempts, const std::vector<SampleT
 
 /// Of a dataset with or without an index: job files, traces of attempts that crashed or still run, and the
 /// samples in the index; without one nothing is known of failed samples, and all work counts, as that of an
-/// --extend or --retry-failed that is not done. `column`: to
-/// split by. Throws ConfigError if there is no job file, or no such column.
+/// --extend or --retry-failed that is not done. `column`: to split by. Throws ConfigError if there is no job
+/// file, or no such column.
 Cost cost_of(const std::filesystem::path& output, const std::optional<std::string>& column, const Log& log);
 
 /// `price`: of a device-hour.

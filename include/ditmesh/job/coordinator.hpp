@@ -42,6 +42,10 @@ struct JobCounts {
   int64_t done_before = 0;  // by earlier attempts
   int64_t failed_before = 0;
   int64_t retried = 0;  // that failed once in this attempt
+
+  int64_t missing() const { return total - done - failed; }
+  /// Done or failed in this attempt.
+  int64_t finished_now() const { return done - done_before + failed - failed_before; }
 };
 
 class Coordinator {
