@@ -7,7 +7,7 @@ captions are followed, and good for any picture of a scene (scenes.py) whose cap
 import torch
 import torch.nn.functional as F
 
-from scenes import COLOURS, MIDDLE, PLACES, REACH, SHAPES, SIZES, distance
+from scenes import COLOURS, PLACES, SHAPES, SIZES, distance, scale_of
 
 NAMES = list(COLOURS)
 SOLID = 40 / 65536  # an object has at least this share of the picture left after its edge is taken off
@@ -92,7 +92,7 @@ def judge(image, scene):
     verdict = {
         "colours": bool(colours),
         "shapes": everything and all(f["shape"] == o["shape"] for f, o in zip(found, scene["objects"])),
-        "sizes": everything and all(size is None or size == size_word(f["radius"] / min(height, width))
+        "sizes": everything and all(size is None or size == size_word(f["radius"] / scale_of((height, width)))
                                     for f, size in zip(found, said["sizes"])),
         "order": bool(order),
         "background": said["background"] in (None, seen["background"]),

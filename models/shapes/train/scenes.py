@@ -27,11 +27,12 @@ COLOURS = {
     "cyan": (70, 210, 220), "blue": (40, 75, 220), "purple": (130, 45, 165), "pink": (250, 150, 195),
     "white": (245, 245, 245), "black": (20, 20, 20),
 }
-# Radii as shares of the picture's shorter side. The gaps keep the three words apart.
-SIZES = {"small": (0.075, 0.09), "medium": (0.12, 0.145), "large": (0.185, 0.22)}
+# Radii as shares of the picture's scale, the root of its area. The gaps keep the three words apart.
+SIZES = {"small": (0.085, 0.10), "medium": (0.13, 0.15), "large": (0.20, 0.23)}
 PICTURES = [(256, 256), (192, 320), (320, 192)]  # height, width
 PICTURE_SHARES = [0.6, 0.2, 0.2]
 REACH = 1.15  # no shape reaches further from its centre than REACH radii
+MARGIN = 0.01  # around each shape, as a share of the picture's scale
 # Where a place puts a centre: ranges of x and y as shares of width and height.
 LOW, MIDDLE, HIGH = (0.0, 0.33), (0.43, 0.57), (0.67, 1.0)
 PLACES = {
@@ -74,10 +75,14 @@ def has_unseen_pair(scene):
 #   said: {relations, place, sizes (per object, or null), background}: what the caption tells, made by caption()
 
 
+def scale_of(picture):
+    return math.sqrt(picture[0] * picture[1])
+
+
 def spot(rng, picture, radius, place=None):
     """A centre that keeps the shape inside the picture, or None."""
     height, width = picture
-    margin = REACH * radius + 0.02 * min(picture)
+    margin = REACH * radius + MARGIN * scale_of(picture)
     (x0, x1), (y0, y1) = place or ((0, 1), (0, 1))
     x0, x1 = max(x0 * width, margin), min(x1 * width, width - margin)
     y0, y1 = max(y0 * height, margin), min(y1 * height, height - margin)
@@ -112,7 +117,7 @@ def put_triple(rng, picture, objects, relations):
     axis = relations[0][1]
     x, y, long, wide = ("x", "y", picture[1], picture[0]) if axis == "left" else ("y", "x", picture[0], picture[1])
     a, b, c = objects
-    reach = [REACH * o["radius"] + 0.02 * min(picture) for o in objects]
+    reach = [REACH * o["radius"] + MARGIN * scale_of(picture) for o in objects]
     if relations[1][1] == axis:
         slack = long - 2 * sum(reach)
         if slack < 0:
@@ -143,7 +148,7 @@ def draw_scene(rng, picture=None):
     picture = picture or rng.choices(PICTURES, PICTURE_SHARES)[0]
     count = rng.choices([1, 2, 3], [0.30, 0.45, 0.25])[0]
     colours = rng.sample(list(COLOURS), count + 1)
-    short = min(picture)
+    scale = scale_of(picture)
     layout = draw_layout(rng, count, picture) if count > 1 else []
     place = rng.choice(list(PLACES))
     looks = [{"shape": rng.choice(SHAPES), "colour": colours[i]} for i in range(count)]
@@ -151,7 +156,7 @@ def draw_scene(rng, picture=None):
         objects = []
         for look in looks:
             size = rng.choice(list(SIZES))
-            objects.append({**look, "size": size, "radius": rng.uniform(*SIZES[size]) * short, "x": 0.0, "y": 0.0})
+            objects.append({**look, "size": size, "radius": rng.uniform(*SIZES[size]) * scale, "x": 0.0, "y": 0.0})
         if count == 1:
             found = spot(rng, picture, objects[0]["radius"], PLACES[place])
             fits = found is not None
@@ -161,7 +166,7 @@ def draw_scene(rng, picture=None):
             for _ in range(40):
                 for o in objects:
                     o["x"], o["y"] = spot(rng, picture, o["radius"])
-                if fits := holds(layout[0][1], *objects, 0.03 * short):
+                if fits := holds(layout[0][1], *objects, 0.03 * scale):
                     break
         else:
             fits = put_triple(rng, picture, objects, layout)
@@ -327,7 +332,7 @@ def make_wrong_scene(scene, attribute, rng):
         smaller = {"large": "medium", "medium": "small"}  # a smaller shape fits where the larger one did
         o = objects[rng.choice(told)]
         o["size"] = smaller[o["size"]]
-        o["radius"] = round(rng.uniform(*SIZES[o["size"]]) * min(wrong["size"]), 2)
+        o["radius"] = round(rng.uniform(*SIZES[o["size"]]) * scale_of(wrong["size"]), 2)
     else:
         if said["relations"]:  # two change places: what they look like goes, where and how large they are stays
             a, _, b = rng.choice(said["relations"])
