@@ -13,7 +13,7 @@ import torch
 from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, FluxPipeline, FluxTransformer2DModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer, T5Config, T5EncoderModel, T5TokenizerFast
 
-from scenes import make_scenes
+import scenes
 
 CLIP_LENGTH, T5_LENGTH = 77, 64
 SENTINELS = 100  # T5's <extra_id_0> ... as in FLUX.1's tokenizer_2
@@ -23,7 +23,7 @@ CHARACTERS = [chr(i) for i in range(33, 127)]
 def vocabulary():
     """Words of the captions, the commonest first; the same at every call."""
     counts = {}
-    for text, _ in make_scenes(6000, "vocabulary"):
+    for text, _ in scenes.make_scenes(6000, "vocabulary"):
         for word in "".join(c if c.isalpha() else " " for c in text).split():
             counts[word] = counts.get(word, 0) + 1
     return sorted(counts, key=lambda word: (-counts[word], word))
@@ -89,18 +89,36 @@ class Words:
     def __init__(self, clip, t5):
         self.clip, self.t5, self.cache = clip, t5, {}
 
+    def cut(self, word):
+        if word not in self.cache:
+            self.cache[word] = (self.t5(word).input_ids[:-1], self.clip(word).input_ids[1:-1])
+        return self.cache[word]
+
     def ids(self, text):
         """T5's and CLIP's ids, padded, as FluxPipeline makes them."""
         clip, t5 = [self.clip.bos_token_id], []
         for word in text.split():
-            if word not in self.cache:
-                self.cache[word] = (self.t5(word).input_ids[:-1], self.clip(word).input_ids[1:-1])
-            t5 += self.cache[word][0]
-            clip += self.cache[word][1]
+            t5 += self.cut(word)[0]
+            clip += self.cut(word)[1]
         t5 = t5[:T5_LENGTH - 1] + [self.t5.eos_token_id]
         clip = clip[:CLIP_LENGTH - 1] + [self.clip.eos_token_id]
         return (t5 + [self.t5.pad_token_id] * (T5_LENGTH - len(t5)),
                 clip + [self.clip.pad_token_id] * (CLIP_LENGTH - len(clip)))
+
+    def marks(self, text, scene):
+        """For each T5 token what it tells of: 0, 1, 2 an object (its colour and shape), 3 the background, -1 nothing."""
+        objects = {o["colour"]: i for i, o in enumerate(scene["objects"])}
+        marks, last = [], -1
+        for word in text.split():
+            known = word.strip(".,:").lower()
+            if known in scenes.COLOURS:
+                last = objects.get(known, 3)
+                mark = last
+            else:
+                mark = last if known in scenes.SHAPES or known == "background" else -1
+            marks += [mark] + [-1] * (len(self.cut(word)[0]) - 1)
+        marks = marks[:T5_LENGTH - 1]
+        return marks + [-1] * (T5_LENGTH - len(marks))
 
 
 # --- models -------------------------------------------------------------------------------------------------------
@@ -115,11 +133,11 @@ def make_autoencoder(tiny=False):
 
 def make_models(clip, t5, tiny=False):
     """Transformer and text encoders, freshly initialised."""
-    width, text_width, pooled_width = (32, 32, 32) if tiny else (256, 256, 128)
-    heads = 2 if tiny else 8
+    width, text_width, pooled_width = (40, 32, 32) if tiny else (240, 256, 128)
+    heads = 2 if tiny else 12  # twelve divide by 2, 3, 4 and 6
     transformer = FluxTransformer2DModel(
         in_channels=64, num_layers=1 if tiny else 2, num_single_layers=1 if tiny else 6, num_attention_heads=heads,
-        attention_head_dim=width // heads, axes_dims_rope=(4, 6, 6) if tiny else (4, 14, 14), joint_attention_dim=text_width,
+        attention_head_dim=width // heads, axes_dims_rope=(4, 8, 8), joint_attention_dim=text_width,
         pooled_projection_dim=pooled_width, guidance_embeds=False)
     start_as_identity(transformer)
     text_encoder = CLIPTextModel(CLIPTextConfig(

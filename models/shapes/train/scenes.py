@@ -392,20 +392,28 @@ def pack(scenes):
     return torch.from_numpy(rows), torch.from_numpy(grounds)
 
 
-def draw(rows, grounds, picture):
-    """Pictures of one size, [N, 3, H, W] in 0..1, on the tensors' device."""
+def grid(height, width, step=1, device="cpu"):
+    """The y and x, in pixels, of the centres of squares of `step` pixels."""
+    y, x = torch.arange(0, height, step, device=device) + step / 2, torch.arange(0, width, step, device=device) + step / 2
+    return torch.meshgrid(y, x, indexing="ij")
+
+
+def draw(rows, grounds, picture, window=None, corners=None):
+    """Pictures of one size, [N, 3, H, W] in 0..1, on the tensors' device; or of each a window with its corner [N, 2] (y, x)."""
     height, width = picture
-    device = rows.device
-    y, x = torch.meshgrid(torch.arange(height, device=device) + 0.5, torch.arange(width, device=device) + 0.5, indexing="ij")
+    y, x = (t[None] for t in grid(*(window or picture), device=rows.device))
+    if window:
+        y, x = y + corners[:, :1, None], x + corners[:, 1:, None]
+    y, x = y.expand(len(rows), -1, -1), x.expand(len(rows), -1, -1)
     colour, slope = grounds[:, :3, None, None] / 255, grounds[:, 3:, None, None]
-    image = (colour + slope[:, :1] * (x / width - 0.5) + slope[:, 1:] * (y / height - 0.5)).clamp(0, 1)
+    image = (colour + slope[:, :1] * (x / width - 0.5)[:, None] + slope[:, 1:] * (y / height - 0.5)[:, None]).clamp(0, 1)
     for j in range(rows.shape[1]):
         for number, shape in enumerate(SHAPES):
             chosen = ((rows[:, j, 3] == number) & (rows[:, j, 2] > 0)).nonzero()[:, 0]
             if len(chosen) == 0:
                 continue
             o = rows[chosen, j, :, None, None]
-            cover = (0.5 - distance(shape, x - o[:, 0], y - o[:, 1], o[:, 2])).clamp(0, 1)[:, None]
+            cover = (0.5 - distance(shape, x[chosen] - o[:, 0], y[chosen] - o[:, 1], o[:, 2])).clamp(0, 1)[:, None]
             image[chosen] = image[chosen] * (1 - cover) + cover * o[:, 4:7] / 255
     return image
 
