@@ -102,7 +102,8 @@ CommandSpec generate_spec() {
                    OptionKind::integer,
                    "N",
                    "",
-                   "tokens of the T5 prompt (default 512, schnell 256)",
+                   "tokens of the T5 prompt (default 512, without guidance embedding 256, at most "
+                   "tokenizer_2's model_max_length)",
                    {},
                    1,
                    512},

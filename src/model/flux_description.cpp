@@ -69,6 +69,18 @@ void require_equal(int64_t a, const std::string& a_name, int64_t b, const std::s
   }
 }
 
+// T5's model_max_length; transformers writes 1e30 for "none", older folders have no such file.
+int64_t read_t5_max_length(const fs::path& folder, int64_t most) {
+  const fs::path path = folder / "tokenizer_2" / "tokenizer_config.json";
+  if (!fs::exists(path)) return most;
+  const auto config = JsonObject::read(path);
+  const auto length = config.get_or("model_max_length", static_cast<double>(most));
+  if (length < 1) {
+    throw ConfigError(cat(config.name(), ": model_max_length must be at least 1, found ", length));
+  }
+  return length < static_cast<double>(most) ? static_cast<int64_t>(length) : most;
+}
+
 }  // namespace
 
 void FluxDescription::check_size(int64_t height, int64_t width) const {
@@ -122,6 +134,7 @@ FluxDescription read_flux_folder(const std::string& name, const fs::path& folder
   model.t5 = T5Config::from_json(JsonObject::read(folder / "text_encoder_2" / "config.json"));
   model.scheduler =
       FlowMatchEulerConfig::from_json(JsonObject::read(folder / "scheduler" / "scheduler_config.json"));
+  model.t5_max_length = read_t5_max_length(folder, model.t5_max_length);
   require_equal(model.transformer.in_channels, "the transformer's in_channels", 4 * model.vae.latent_channels,
                 "4 × the VAE's latent_channels");
   require_equal(model.transformer.text_width, "the transformer's joint_attention_dim", model.t5.width,

@@ -69,6 +69,26 @@ TEST_F(ModelFolder, IsReadAndChecked) {
   EXPECT_GT(check_flux_folder(description), 0U);
 }
 
+TEST_F(ModelFolder, DefaultsFollowTheModel) {
+  const auto description = [&] { return read_flux_folder("x", model()); };
+  EXPECT_EQ(description().default_steps(), 28);
+  EXPECT_EQ(description().default_max_sequence_length(), 512);
+  set("transformer/config.json", "guidance_embeds", false);
+  EXPECT_EQ(description().default_steps(), 28) << "timesteps are shifted: not schnell";
+  EXPECT_EQ(description().default_max_sequence_length(), 256);
+  set("scheduler/scheduler_config.json", "use_dynamic_shifting", false);
+  set("scheduler/scheduler_config.json", "shift", 1.0);
+  EXPECT_EQ(description().default_steps(), 4);
+  set("tokenizer_2/tokenizer_config.json", "model_max_length", 64);
+  EXPECT_EQ(description().default_max_sequence_length(), 64);
+  set("tokenizer_2/tokenizer_config.json", "model_max_length", 1e30);
+  EXPECT_EQ(description().default_max_sequence_length(), 256);
+  set("tokenizer_2/tokenizer_config.json", "model_max_length", 0);
+  EXPECT_THAT(read_error(), HasSubstr("tokenizer_config.json: model_max_length must be at least 1, found 0"));
+  fs::remove(model() / "tokenizer_2" / "tokenizer_config.json");
+  EXPECT_EQ(description().default_max_sequence_length(), 256);
+}
+
 TEST_F(ModelFolder, WrongClassesAreNamed) {
   set("model_index.json", "_class_name", "StableDiffusion3Pipeline");
   EXPECT_THAT(

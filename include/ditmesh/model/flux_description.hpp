@@ -1,6 +1,7 @@
 #pragma once
 // What a FLUX.1 model is, before any weight is read.
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -21,6 +22,7 @@ struct FluxDescription {
   ClipConfig clip;
   T5Config t5;
   FlowMatchEulerConfig scheduler;
+  int64_t t5_max_length = 512;  // tokens, of tokenizer_2/tokenizer_config.json
   /// The diffusers folder; none: a built-in shape, which has random weights and no tokenizers.
   std::optional<std::filesystem::path> folder;
 
@@ -29,9 +31,16 @@ struct FluxDescription {
   int64_t image_tokens(int64_t height, int64_t width) const {
     return (height / pixel_multiple()) * (width / pixel_multiple());
   }
-  /// What users of the distilled models run: 28 and 512 for dev, 4 and 256 for schnell.
-  int default_steps() const { return transformer.guidance ? 28 : 4; }
-  int64_t default_max_sequence_length() const { return transformer.guidance ? 512 : 256; }
+  /// schnell is distilled to four steps; it has no guidance embedding and unshifted timesteps.
+  bool is_schnell() const {
+    return !transformer.guidance && !scheduler.dynamic_shifting && scheduler.shift == 1.0;
+  }
+  int default_steps() const { return is_schnell() ? 4 : 28; }
+  /// 512 for dev, 256 without guidance embedding (schnell), and never more than tokenizer_2's
+  /// model_max_length: FLUX does not mask padding, so a model trained at 64 tokens is another at 512.
+  int64_t default_max_sequence_length() const {
+    return std::min<int64_t>(transformer.guidance ? 512 : 256, t5_max_length);
+  }
 
   /// Throws ConfigError with the nearest sizes that are possible.
   void check_size(int64_t height, int64_t width) const;
