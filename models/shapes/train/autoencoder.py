@@ -64,7 +64,7 @@ def train_autoencoder(run, vae, chunks):
             store = stored(chunks, count, scenes.PICTURES[0], lambda chunk, chosen: drawn(chunk, chosen, device))
         batch = 2 if args.tiny else batch
         run.set_rate(optimizer, 0.0)
-        replay = run.graphed(learn)
+        replay = run.graphed(learn, run.graph_pool())
         began = time.monotonic() - spent
         while spent < until * args.vae_seconds:
             if run.left() < 0:

@@ -35,7 +35,6 @@ class Run:
         self.args, self.device = args, "cuda" if torch.cuda.is_available() else "cpu"
         self.work = args.work
         self.work.mkdir(parents=True, exist_ok=True)
-        self.graphs = torch.cuda.graph_pool_handle() if self.device == "cuda" else None
 
     def left(self):
         """Seconds until this call must begin to finish."""
@@ -58,10 +57,14 @@ class Run:
         for group in optimizer.param_groups:
             group["lr"].fill_(rate)
 
-    def graphed(self, work):
+    def graph_pool(self):
+        """Memory that graphs which run in turn share."""
+        return torch.cuda.graph_pool_handle() if self.device == "cuda" else None
+
+    def graphed(self, work, pool):
         """work() as a CUDA graph, for launching its thousands of small kernels one by one takes longer than they do.
 
-        It is done three times first, so the learning rate should be zero. Graphs share their memory: they run in turn.
+        It is done three times first, so the learning rate should be zero.
         """
         if self.device != "cuda":
             return work
@@ -72,7 +75,7 @@ class Run:
                 work()
         torch.cuda.current_stream().wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self.graphs):
+        with torch.cuda.graph(graph, pool=pool):
             work()
         return graph.replay
 

@@ -97,10 +97,6 @@ class Learner:
         """Block by block, which is much quicker to compile than the whole; only two shapes occur."""
         torch._dynamo.config.recompile_limit = 32
         self.networks[0].compile_repeated_blocks(dynamic=False)
-        for network in self.networks[1:]:
-            for module in network.modules():
-                if type(module).__name__ in ("T5Block", "CLIPEncoderLayer"):
-                    module.compile(dynamic=False)
 
     def losses(self, pool, picture, batch):
         """The flow loss, the hints' loss and the hints' right answers."""
@@ -194,7 +190,8 @@ def train_text(learner, pool, seconds, batch):
         optimizer.step()
         figures.copy_(torch.cat([loss[None], right]).detach())
 
-    replays = [run.graphed(lambda picture=picture: learn(picture)) for picture in scenes.PICTURES]
+    memory = run.graph_pool()
+    replays = [run.graphed(lambda picture=picture: learn(picture), memory) for picture in scenes.PICTURES]
     began = time.monotonic()
     while spent < seconds and run.left() > 0:
         run.set_rate(optimizer, TEXT_RATE * min((step + 1) / 100, 0.1 + 0.9 * (1 - spent / seconds)))
@@ -235,7 +232,8 @@ def train_flow(run, vae, pool, clip, t5):
         train_text(learner, pool, args.text_seconds, batch)
     exam = {p: scenes.make_scenes(each * (2 if i == 0 else 1), 7, "held-out", p) for i, p in enumerate(scenes.PICTURES)}
     learner.set_share(0.0)
-    replays = {p: run.graphed(lambda p=p: learner.learn(pool, p, batch)) for p in scenes.PICTURES}
+    memory = run.graph_pool()
+    replays = {p: run.graphed(lambda p=p: learner.learn(pool, p, batch), memory) for p in scenes.PICTURES}
     learner.flow_sum.zero_()
     run.report(phase="transformer begins", step=step, seconds=round(spent, 1), prepared_in=round(time.monotonic() - preparing, 1))
     total = spent + max(1.0, run.left()) if args.last else args.total_seconds
