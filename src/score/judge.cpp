@@ -145,10 +145,14 @@ class Judge {
         wrong(Aspect::shapes, cat("the ", to_string(found->colour), " object is ",
                                   with_article(std::string(to_string(found->shape))), ", not ",
                                   with_article(std::string(to_string(told.shape)))));
-      } else if (found->overlap < limits_.min_overlap || found->misplaced > limits_.max_misplaced) {
-        wrong(Aspect::shapes,
-              cat("the ", colour_and_shape(*found), " is broken: ", percent(found->overlap),
-                  " of it is as it should be, at least ", percent(limits_.min_overlap), " must be"));
+      } else if (found->overlap < limits_.min_overlap) {
+        wrong(Aspect::shapes, cat("the ", colour_and_shape(*found), " is broken: it and its outline share ",
+                                  percent(found->overlap), " of what both cover, at least ",
+                                  percent(limits_.min_overlap), " are needed"));
+      } else if (found->misplaced > limits_.max_misplaced) {
+        wrong(Aspect::shapes, cat("the ", colour_and_shape(*found), " is broken: dents and bumps are ",
+                                  percent(found->misplaced), " of its area, at most ",
+                                  percent(limits_.max_misplaced), " may be"));
       }
     }
   }
@@ -157,7 +161,7 @@ class Judge {
     for (size_t i = 0; i < matching_.size(); ++i) {
       const ToldObject& told = caption_.objects[i];
       const SeenObject* found = match_of(i);
-      if (found != nullptr && has_size(i, *found)) continue;
+      if (!told.size || (found != nullptr && has_size(i, *found))) continue;
       if (found == nullptr) {
         wrong(Aspect::sizes, cat("there is no ", colour_and_shape(told)));
       } else {
@@ -217,10 +221,10 @@ class Judge {
       wrong(Aspect::palette, cat("the background is of no clear colour: ", rounded(seen_.background_error),
                                  " levels from ", to_string(seen_.background)));
     }
-    if (seen_.off_palette > limits_.max_off_palette) {
-      wrong(Aspect::palette, cat(percent(seen_.off_palette),
-                                 " of the picture has other colours than its objects "
-                                 "and its background"));
+    if (seen_.strays > limits_.max_strays) {
+      wrong(Aspect::palette, cat(std::fixed, std::setprecision(2), 100 * seen_.strays,
+                                 " % of the picture is neither background nor object, at most ",
+                                 100 * limits_.max_strays, " % may be"));
     }
   }
 

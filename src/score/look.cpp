@@ -131,12 +131,11 @@ float distance_from(const SeenObject& object, int32_t y, int32_t x) {
 void find_what_differs(const Canvas& canvas, const std::vector<Patch>& patches, Seen& seen) {
   constexpr float kSquared = kSameColour * kSameColour;
   std::vector<int64_t> misplaced(seen.objects.size(), 0);
-  int64_t num_off = 0;
+  int64_t num_stray = 0;
   const auto size = static_cast<double>(canvas.picture.height) * canvas.picture.width;
   for (int32_t y = 0; y < canvas.picture.height; ++y) {
     for (int32_t x = 0; x < canvas.picture.width; ++x) {
       std::optional<size_t> inside;
-      std::optional<size_t> nearest;
       float distance = 1e9F;
       for (size_t k = 0; k < seen.objects.size(); ++k) {
         const double reach = 1.2 * seen.objects[k].radius + kNearOutline;
@@ -144,29 +143,34 @@ void find_what_differs(const Canvas& canvas, const std::vector<Patch>& patches, 
           continue;
         const float d = distance_from(seen.objects[k], y, x);
         if (d < 0) inside = k;
-        if (std::abs(d) < distance) {
-          distance = std::abs(d);
-          nearest = k;
-        }
+        distance = std::min(distance, std::abs(d));
       }
       if (distance <= kNearOutline) continue;
       const Rgb pixel = canvas.picture.at(y, x);
       const Rgb ground = canvas.ground.at(y, x);
       if (squared_distance(pixel, inside ? patches[*inside].colour : ground) <= kSquared) continue;
-      bool is_known = squared_distance(pixel, ground) <= kSquared;
-      for (size_t k = 0; k < seen.objects.size(); ++k) {
-        if (squared_distance(pixel, patches[k].colour) > kSquared) continue;
-        is_known = true;
-        if (!inside) nearest = k;
+      // A dent shows the background or another object, a bump hangs together with its object.
+      std::optional<size_t> dent_or_bump;
+      if (inside) {
+        const bool is_dent = squared_distance(pixel, ground) <= kSquared ||
+                             std::any_of(patches.begin(), patches.end(), [&](const Patch& patch) {
+                               return squared_distance(pixel, patch.colour) <= kSquared;
+                             });
+        if (is_dent) dent_or_bump = inside;
+      } else {
+        const auto owner = std::find_if(patches.begin(), patches.end(), [&](const Patch& patch) {
+          return patch.number == canvas.regions.owner[canvas.index(y, x)];
+        });
+        if (owner != patches.end()) dent_or_bump = static_cast<size_t>(owner - patches.begin());
       }
-      if (!is_known) {
-        ++num_off;
-      } else if (const auto of = inside ? inside : nearest) {
-        ++misplaced[*of];
+      if (dent_or_bump) {
+        ++misplaced[*dent_or_bump];
+      } else {
+        ++num_stray;
       }
     }
   }
-  seen.off_palette = static_cast<double>(num_off) / size;
+  seen.strays = static_cast<double>(num_stray) / size;
   for (size_t k = 0; k < seen.objects.size(); ++k)
     seen.objects[k].misplaced = static_cast<double>(misplaced[k]) / std::max(1.0, seen.objects[k].area);
 }

@@ -13,14 +13,14 @@ namespace ditmesh {
 /// How much a picture may differ from what scenes.py draws. Chosen on drawn scenes, before any model was
 /// judged; results/judge-*.json has what they do.
 struct JudgeLimits {
-  double min_overlap = 0.85;       // of the best shape with the object's pixels
-  double max_misplaced = 0.05;     // share of an object's area
-  double max_edge_width = 4;       // pixels
-  double max_colour_error = 40;    // levels of 0 … 255, Euclidean, of an object's mean colour
-  double max_ground_error = 30;    // the same of the background
-  double max_off_palette = 0.002;  // share of the picture
-  double min_order = 0.6;          // difference of centres, as a share of the sum of both radii
-  double place_slack = 0.1;        // beyond the place's range, as a share of width or height
+  double min_overlap = 0.88;     // of the best shape with the object's pixels
+  double max_misplaced = 0.03;   // share of an object's area
+  double max_edge_width = 4;     // pixels
+  double max_colour_error = 40;  // levels of 0 … 255, Euclidean, of an object's mean colour
+  double max_ground_error = 30;  // the same of the background
+  double max_strays = 0.0005;    // share of the picture
+  double min_order = 0.6;        // difference of centres, as a share of the sum of both radii
+  double place_slack = 0.1;      // beyond the place's range, as a share of width or height
 };
 
 /// Aspects are judged apart: a picture may have the right shapes in the wrong order.

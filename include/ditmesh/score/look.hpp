@@ -47,9 +47,9 @@ struct Seen {
   Colour background = Colour::red;
   double background_error = 0;      // how far its colours are from the palette's with a gradient, in levels
   std::vector<SeenObject> objects;  // the largest first
-  /// Pixels away from outlines whose colour is neither the background's nor an object's, as a share of the
-  /// picture.
-  double off_palette = 0;
+  /// Pixels away from outlines that are neither the background nor part of an object, as a share of the
+  /// picture: spots, noise, colours of no palette.
+  double strays = 0;
 };
 
 /// Throws InternalError unless there is a pixel, and as many as the size says.
