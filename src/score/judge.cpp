@@ -26,6 +26,12 @@ std::string with_article(const std::string& noun) {
   return cat(std::string_view("aeiou").find(noun.front()) == std::string_view::npos ? "a " : "an ", noun);
 }
 
+// "on the left", "at the top left".
+std::string with_preposition(Place place) {
+  const bool is_side = place == Place::left || place == Place::right;
+  return cat(place == Place::centre ? "in the " : is_side ? "on the " : "at the ", to_string(place));
+}
+
 std::string percent(double share) { return cat(std::fixed, std::setprecision(1), 100 * share, " %"); }
 std::string rounded(double value) { return cat(std::fixed, std::setprecision(1), value); }
 
@@ -192,8 +198,8 @@ class Judge {
                                   ? ""
                                   : cat(": its centre is at ", percent(found->x / width_),
                                         " of the width and ", percent(found->y / height_), " of the height");
-    wrong(Aspect::order, cat("the ", colour_and_shape(caption_.objects.front()), " is not at the ",
-                             to_string(*caption_.place), where));
+    wrong(Aspect::order, cat("the ", colour_and_shape(caption_.objects.front()), " is not ",
+                             with_preposition(*caption_.place), where));
   }
 
   void judge_background() {
@@ -203,6 +209,7 @@ class Judge {
   }
 
   void judge_sharpness() {
+    if (seen_.objects.empty()) wrong(Aspect::sharpness, "there are no outlines");
     for (const SeenObject& object : seen_.objects) {
       if (object.edge_width <= limits_.max_edge_width) continue;
       wrong(Aspect::sharpness,

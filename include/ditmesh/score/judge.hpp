@@ -39,7 +39,7 @@ struct Judgement {
 
 /// Objects are matched with those of the caption so that as much as possible agrees.
 ///   objects: as many as told, in the told colours      shapes, sizes, order: every told object is there and
-///   has it background: its colour                             sharpness: outlines are narrow palette:
+///   has it background: its colour                             sharpness: there are outlines, all narrow palette:
 ///   colours are the palette's, and nothing else is in the picture
 Judgement judge(const Seen& seen, const Caption& caption, double height, double width,
                 const JudgeLimits& limits = {});

@@ -49,6 +49,14 @@ def write_samples(file, rows):
         column.attrs["axes"], column.attrs["units"] = "sample", units
 
 
+def write_bucket(file, bucket, rows):
+    group = file.create_group(bucket)
+    group.attrs["height"], group.attrs["width"] = map(np.int64, bucket.split("x"))
+    numbers = group.create_dataset("row", data=np.array([row["row"] for row in rows], "<i8"))
+    numbers.attrs["axes"], numbers.attrs["units"] = "sample", "row of the manifest, from 0"
+    return group
+
+
 def content_hash(rows):
     digest = hashlib.sha256()
     for row in rows:
@@ -68,13 +76,16 @@ def write_dataset(folder, pictures):
         links = index.create_group("by_shard")
         for bucket in dict.fromkeys(row["bucket"] for row in rows):
             chosen = [row for row in rows if row["bucket"] == bucket]
-            shard, size = chosen[0]["shard"], tuple(map(int, bucket.split("x")))
+            shard = chosen[0]["shard"]
             links[shard] = h5py.ExternalLink(f"shards/{shard}.h5", "/")
+            group = write_bucket(index, bucket, chosen)
+            group.attrs["num_shards"], group.attrs["pixels_are_in"] = np.int64(1), "the shards: follow /by_shard"
             with h5py.File(folder / "shards" / f"{shard}.h5", "w") as file:
                 write_samples(file, chosen)
-                group = file.create_group(bucket)
-                group.attrs["height"], group.attrs["width"] = np.int64(size[0]), np.int64(size[1])
-                group["row"] = np.array([row["row"] for row in chosen], "<i8")
-                images = group.create_dataset("images", (len(chosen), *size, 3), "u1", chunks=(1, *size, 3), compression=1)
+                shape = pictures[chosen[0]["row"]][2].shape
+                images = write_bucket(file, bucket, chosen).create_dataset("images", (len(chosen), *shape), "u1",
+                                                                           chunks=(1, *shape), compression=1)
+                images.attrs["axes"] = "sample, height, width, channel (red, green, blue)"
+                images.attrs["units"] = "sRGB, 0 to 255"
                 for place, row in enumerate(chosen):
                     images[place] = pictures[row["row"]][2]
