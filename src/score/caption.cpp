@@ -122,6 +122,7 @@ class Reader {
   }
 
   size_t object() {
+    if (caption_.objects.size() == kMaxToldObjects) fail();
     article();
     ToldObject told;
     told.size = size();
@@ -131,7 +132,6 @@ class Reader {
     if (!shape) fail();
     told.colour = *colour;
     told.shape = *shape;
-    if (caption_.objects.size() == kMaxToldObjects) fail();
     caption_.objects.push_back(told);
     spots_.emplace_back();
     return caption_.objects.size() - 1;

@@ -90,6 +90,12 @@ float share_of(const Rgb& pixel, const Rgb& ground, const Rgb& object) {
   return whole > 0 ? std::clamp(along / whole, 0.0F, 1.0F) : 0.0F;
 }
 
+Rgb mixed(const Rgb& ground, const Rgb& object, float share) {
+  Rgb colour;
+  for (size_t c = 0; c < 3; ++c) colour[c] = ground[c] + share * (object[c] - ground[c]);
+  return colour;
+}
+
 SeenObject object_of(const Canvas& canvas, const Patch& patch, Colour colour) {
   const Box& box = patch.box;
   Mask mask(box.top, box.left, box.bottom - box.top, box.right - box.left);
@@ -149,13 +155,16 @@ void find_what_differs(const Canvas& canvas, const std::vector<Patch>& patches, 
       const Rgb pixel = canvas.picture.at(y, x);
       const Rgb ground = canvas.ground.at(y, x);
       if (squared_distance(pixel, inside ? patches[*inside].colour : ground) <= kSquared) continue;
-      // A dent shows the background or another object, a bump hangs together with its object.
+      // A dent shows the background, mixed with the object along its rim, or another object; a bump hangs
+      // together with its object.
       std::optional<size_t> dent_or_bump;
       if (inside) {
-        const bool is_dent = squared_distance(pixel, ground) <= kSquared ||
-                             std::any_of(patches.begin(), patches.end(), [&](const Patch& patch) {
-                               return squared_distance(pixel, patch.colour) <= kSquared;
-                             });
+        const Rgb& colour = patches[*inside].colour;
+        const bool is_dent =
+            squared_distance(pixel, mixed(ground, colour, share_of(pixel, ground, colour))) <= kSquared ||
+            std::any_of(patches.begin(), patches.end(), [&](const Patch& patch) {
+              return squared_distance(pixel, patch.colour) <= kSquared;
+            });
         if (is_dent) dent_or_bump = inside;
       } else {
         const auto owner = std::find_if(patches.begin(), patches.end(), [&](const Patch& patch) {

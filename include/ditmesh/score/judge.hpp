@@ -24,7 +24,15 @@ struct JudgeLimits {
 };
 
 /// Aspects are judged apart: a picture may have the right shapes in the wrong order.
-enum class Aspect : uint8_t { objects, shapes, sizes, order, background, sharpness, palette };
+enum class Aspect : uint8_t {
+  objects,     // as many as told, in the told colours
+  shapes,      // every told object is there, in its shape, which is whole
+  sizes,       // every object with a told size has it
+  order,       // every told relation holds, a single object is in its place
+  background,  // has the told colour
+  sharpness,   // there are outlines, all narrow
+  palette      // colours are those of the palette, and nothing else is in the picture
+};
 inline constexpr std::array kAspects = {Aspect::objects,    Aspect::shapes,    Aspect::sizes,  Aspect::order,
                                         Aspect::background, Aspect::sharpness, Aspect::palette};
 std::string_view to_string(Aspect aspect);
@@ -37,10 +45,8 @@ struct Judgement {
   bool holds_for(Aspect aspect) const { return holds.at(static_cast<size_t>(aspect)); }
 };
 
-/// Objects are matched with those of the caption so that as much as possible agrees.
-///   objects: as many as told, in the told colours      shapes, sizes, order: every told object is there and
-///   has it background: its colour                             sharpness: there are outlines, all narrow palette:
-///   colours are the palette's, and nothing else is in the picture
+/// Objects are matched with those of the caption so that as much as possible agrees, colours before shapes
+/// before all else. Height and width are the picture's, in pixels.
 Judgement judge(const Seen& seen, const Caption& caption, double height, double width,
                 const JudgeLimits& limits = {});
 
