@@ -32,10 +32,13 @@ std::vector<std::string> words_of(std::string_view text) {
   return words;
 }
 
-// A place as its two coordinates: −1 left or top, 0 middle, 1 right or bottom; nothing if it is not told.
+// A place as its two coordinates, each nothing if it is not told.
+constexpr size_t kFirst = 0;  // left or top
+constexpr size_t kMiddle = 1;
+constexpr size_t kLast = 2;  // right or bottom
 struct Spot {
-  std::optional<int> x;
-  std::optional<int> y;
+  std::optional<size_t> x;
+  std::optional<size_t> y;
 };
 
 struct NotUnderstood {
@@ -173,17 +176,17 @@ class Reader {
   std::optional<Spot> place() {
     return attempt([&]() -> std::optional<Spot> {
       if (!accept_one_of({"in the", "on the", "at the"})) return std::nullopt;
-      if (accept_one_of({"centre", "center", "middle"})) return Spot{0, 0};
+      if (accept_one_of({"centre", "center", "middle"})) return Spot{kMiddle, kMiddle};
       Spot spot;
       if (accept_one_of({"top", "upper"})) {
-        spot.y = -1;
+        spot.y = kFirst;
       } else if (accept_one_of({"bottom", "lower"})) {
-        spot.y = 1;
+        spot.y = kLast;
       }
       if (accept("left")) {
-        spot.x = -1;
+        spot.x = kFirst;
       } else if (accept("right")) {
-        spot.x = 1;
+        spot.x = kLast;
       }
       if (!spot.x && !spot.y) return std::nullopt;
       accept(spot.x && spot.y ? "corner" : "side");
@@ -290,15 +293,18 @@ class Reader {
       return;
     }
     if (!caption_.relations.empty()) throw NotUnderstood{told->word};
-    const auto has_x = [](const PlacedAt& each) { return each.spot && each.spot->x.value_or(0) != 0; };
+    const auto has_x = [](const PlacedAt& each) {
+      return each.spot && each.spot->x.value_or(kMiddle) != kMiddle;
+    };
     const bool is_row = std::any_of(spots_.begin(), spots_.end(), has_x);
     std::array<std::optional<size_t>, 3> line;  // first, middle, last
     for (size_t i = 0; i < spots_.size(); ++i) {
       if (!spots_[i].spot) throw NotUnderstood{told->word};
       const Spot& spot = *spots_[i].spot;
       const auto along = is_row ? spot.x : spot.y;
-      if (!along || (is_row ? spot.y : spot.x).value_or(0) != 0) throw NotUnderstood{spots_[i].word};
-      auto& here = line.at(static_cast<size_t>(*along + 1));
+      if (!along || (is_row ? spot.y : spot.x).value_or(kMiddle) != kMiddle)
+        throw NotUnderstood{spots_[i].word};
+      auto& here = line.at(*along);
       if (here) throw NotUnderstood{spots_[i].word};
       here = i;
     }
@@ -314,8 +320,7 @@ class Reader {
         {{Place::top_left, Place::top, Place::top_right},
          {Place::left, Place::centre, Place::right},
          {Place::bottom_left, Place::bottom, Place::bottom_right}}};
-    return kGrid.at(static_cast<size_t>(spot.y.value_or(0) + 1))
-        .at(static_cast<size_t>(spot.x.value_or(0) + 1));
+    return kGrid.at(spot.y.value_or(kMiddle)).at(spot.x.value_or(kMiddle));
   }
 
   struct PlacedAt {

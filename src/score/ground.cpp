@@ -75,9 +75,9 @@ std::vector<uint8_t> inner_pixels(const std::vector<uint8_t>& labels, int32_t he
   std::vector<uint8_t> along(labels.size(), 0);
   for (int32_t y = 0; y < height; ++y) {
     for (int32_t x = reach; x + reach < width; ++x) {
-      const auto* first = &labels[place(y, x - reach, width)];
-      along[place(y, x, width)] =
-          std::all_of(first, first + 2 * reach + 1, [&](uint8_t l) { return l == *first; });
+      const auto first = labels.begin() + static_cast<std::ptrdiff_t>(place(y, x - reach, width));
+      const auto last = labels.begin() + static_cast<std::ptrdiff_t>(place(y, x + reach, width));
+      along[place(y, x, width)] = std::all_of(first, last, [&](uint8_t label) { return label == *last; });
     }
   }
   std::vector<uint8_t> inner(labels.size(), 0);
