@@ -35,6 +35,7 @@ Command inspect_command();
 Command verify_command();
 Command index_command();
 Command compare_command();
+Command score_command();
 Command export_command();
 Command trace_command();
 Command doctor_command();

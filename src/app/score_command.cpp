@@ -1,0 +1,106 @@
+// `ditmesh score`: whether pictures of coloured shapes show what their captions tell.
+
+#include <iostream>
+#include <optional>
+
+#include "command.hpp"
+#include "ditmesh/base/text.hpp"
+#include "ditmesh/dataset/reader.hpp"
+#include "ditmesh/score/tally.hpp"
+
+namespace ditmesh {
+
+namespace {
+
+// Says each sample when it is judged: nothing is kept but counts.
+class ScorePrinter {
+ public:
+  explicit ScorePrinter(bool as_json) : as_json_(as_json) {
+    if (as_json_) std::cout << "{\n  \"samples\": [";
+  }
+
+  void tell(const Sample& sample, const std::optional<Judgement>& judgement, const std::string& why) {
+    const char* verdict = !judgement ? "not understood" : judgement->is_right() ? "right" : "wrong";
+    if (!as_json_) {
+      std::cout << sample.id << " #" << sample.copy << ": " << verdict << (why.empty() ? "" : ": ") << why
+                << "\n";
+      return;
+    }
+    OrderedJson json = {{"id", sample.id}, {"copy", sample.copy}, {"verdict", verdict}, {"why", why}};
+    json["aspects"] = nullptr;
+    if (judgement) {
+      for (const Aspect aspect : kAspects)
+        json["aspects"][std::string(to_string(aspect))] = judgement->holds_for(aspect);
+    }
+    std::cout << (is_first_ ? "\n    " : ",\n    ") << json.dump();
+    is_first_ = false;
+  }
+
+  void finish(const Tally& tally) {
+    if (!as_json_) {
+      std::cout << to_text(tally);
+      return;
+    }
+    std::cout << "\n  ]";
+    const OrderedJson totals = to_json(tally);
+    for (const auto& [key, value] : totals.items()) std::cout << ",\n  \"" << key << "\": " << value.dump();
+    std::cout << "\n}\n";
+  }
+
+ private:
+  bool as_json_;
+  bool is_first_ = true;
+};
+
+ExitCode run_score(const Command& command, const ProgramArguments& arguments) {
+  const auto options = resolve_options(command, arguments.after_command);
+  if (!options) return ExitCode::done;
+  const Dataset dataset(options->text("OUTPUT"));
+  Tally tally;
+  tally.failed = dataset.counts().failed;
+  tally.missing = dataset.counts().missing;
+  if (dataset.counts().done == 0) {
+    throw ConfigError(
+        cat("of ", counted(dataset.size(), "sample"), " none is done: there is no picture to judge"),
+        "make the pictures first, with ditmesh generate");
+  }
+  dataset.require_shards();  // before anything is printed
+
+  ScorePrinter printer(options->flag("json"));
+  std::string first_problem;
+  for (int64_t i = 0; i < dataset.size(); ++i) {
+    const DatasetRow& row = dataset.row(i);
+    if (row.status != SampleStatus::done) continue;
+    const CaptionReading reading = read_caption(row.sample.prompt);
+    if (!reading.caption) {
+      if (tally.not_understood++ == 0) first_problem = cat("'", row.sample.prompt, "' ", reading.problem);
+      printer.tell(row.sample, std::nullopt, reading.problem);
+      continue;
+    }
+    const Image image = dataset.pixels(i);
+    const Judgement judgement = judge({image.height, image.width, image.pixels}, *reading.caption);
+    tally.add(*reading.caption, judgement);
+    printer.tell(row.sample, judgement, judgement.why);
+  }
+  printer.finish(tally);
+  if (tally.right.total == 0) {
+    throw ConfigError(cat("none of ", counted(tally.not_understood, "caption"), " is understood, the first, ",
+                          first_problem, ", is not"),
+                      "captions tell of coloured shapes: \"a large red circle above a blue square\"");
+  }
+  return ExitCode::done;
+}
+
+}  // namespace
+
+Command score_command() {
+  return {{"score",
+           "Judges whether pictures of coloured shapes show what their captions tell (models/shapes).",
+           "OUTPUT [--json]",
+           {"OUTPUT"},
+           {{"json", OptionKind::flag, "", "", "print JSON"}},
+           {"ditmesh score shapes", "ditmesh score shapes --json > score.json"}},
+          run_score};
+}
+
+}  // namespace ditmesh

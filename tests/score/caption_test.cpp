@@ -1,0 +1,162 @@
+#include "ditmesh/score/caption.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <tuple>
+
+#include "ditmesh/base/json.hpp"
+#include "ditmesh/base/text.hpp"
+
+namespace ditmesh {
+namespace {
+
+constexpr auto kLeft = Direction::left;
+constexpr auto kAbove = Direction::above;
+
+ToldObject told(Colour colour, Shape shape, std::optional<Size> size = std::nullopt) {
+  return {size, colour, shape};
+}
+const ToldObject kRedCircle = told(Colour::red, Shape::circle);
+const ToldObject kBlueSquare = told(Colour::blue, Shape::square);
+const ToldObject kGreenStar = told(Colour::green, Shape::star);
+
+Caption read(const std::string& text) {
+  const CaptionReading reading = read_caption(text);
+  EXPECT_TRUE(reading.caption) << text << ": stopped " << reading.problem;
+  return reading.caption.value_or(Caption{});
+}
+
+void expect_same(const std::string& text, const Caption& expected) {
+  EXPECT_EQ(read(text), expected) << text;
+}
+
+// As text, in an order that does not depend on which object the caption names first.
+std::vector<std::string> relation_texts(const std::vector<Relation>& relations,
+                                        const std::vector<std::string>& names) {
+  std::vector<std::string> texts;
+  for (const auto& [first, direction, second] : relations)
+    texts.push_back(cat(names.at(first), direction == kLeft ? " left " : " above ", names.at(second)));
+  std::sort(texts.begin(), texts.end());
+  return texts;
+}
+
+// What scenes.py says that its captions tell; DITMESH_TEST_CAPTIONS names a file with more of them.
+TEST(Caption, ReadsAllThatScenesWrites) {
+  const char* more = std::getenv("DITMESH_TEST_CAPTIONS");
+  std::ifstream file(more != nullptr ? more : DITMESH_SOURCE_DIR "/tests/score/captions.jsonl");
+  int64_t count = 0;
+  for (std::string line; std::getline(file, line); ++count) {
+    const Json json = Json::parse(line);
+    const auto text = json.at("caption").get<std::string>();
+    const Caption found = read(text);
+    std::vector<std::string> expected_names;
+    std::vector<std::string> expected_objects;
+    for (const Json& each : json.at("objects")) {
+      expected_names.push_back(cat(each[1].get<std::string>(), " ", each[2].get<std::string>()));
+      expected_objects.push_back((each[0].is_null() ? "" : each[0].get<std::string>() + " ") +
+                                 expected_names.back());
+    }
+    std::vector<Relation> expected_relations;
+    for (const Json& each : json.at("relations"))
+      expected_relations.push_back({each[0], each[1] == "left" ? kLeft : kAbove, each[2]});
+    std::vector<std::string> names;
+    std::vector<std::string> objects;
+    for (const ToldObject& each : found.objects) {
+      names.push_back(to_string(told(each.colour, each.shape)));
+      objects.push_back(to_string(each));
+    }
+    EXPECT_EQ(relation_texts(found.relations, names), relation_texts(expected_relations, expected_names))
+        << text;
+    std::sort(objects.begin(), objects.end());
+    std::sort(expected_objects.begin(), expected_objects.end());
+    EXPECT_EQ(objects, expected_objects) << text;
+    EXPECT_EQ(found.place ? Json(to_string(*found.place)) : Json(), json.at("place")) << text;
+    EXPECT_EQ(found.background ? Json(to_string(*found.background)) : Json(), json.at("background")) << text;
+  }
+  EXPECT_GE(count, 360);
+}
+
+TEST(Caption, OneObject) {
+  expect_same("a red circle", {{kRedCircle}, {}, {}, {}});
+  expect_same("Red circle.", {{kRedCircle}, {}, {}, {}});
+  expect_same("THERE IS A LARGE RED CIRCLE", {{told(Colour::red, Shape::circle, Size::large)}, {}, {}, {}});
+  expect_same("the big red circle in the upper left corner",
+              {{told(Colour::red, Shape::circle, Size::large)}, {}, Place::top_left, {}});
+  expect_same("a red circle at the bottom-right", {{kRedCircle}, {}, Place::bottom_right, {}});
+  expect_same("a red circle on a white background, in the centre",
+              {{kRedCircle}, {}, Place::centre, Colour::white});
+  expect_same("on a white background, a red circle on the left side",
+              {{kRedCircle}, {}, Place::left, Colour::white});
+  expect_same("a red circle is at the top", {{kRedCircle}, {}, Place::top, {}});
+}
+
+TEST(Caption, Pairs) {
+  const std::vector<ToldObject> both = {kRedCircle, kBlueSquare};
+  expect_same("red circle left of blue square", {both, {{0, kLeft, 1}}, {}, {}});
+  expect_same("a red circle is on the right of a blue square", {both, {{1, kLeft, 0}}, {}, {}});
+  expect_same("a red circle over a blue square", {both, {{0, kAbove, 1}}, {}, {}});
+  expect_same("a red circle under a blue square", {both, {{1, kAbove, 0}}, {}, {}});
+  expect_same("a red circle with a blue square below it", {both, {{0, kAbove, 1}}, {}, {}});
+  expect_same("a red circle at the bottom and a blue square at the top", {both, {{1, kAbove, 0}}, {}, {}});
+  expect_same("a red circle and a blue square", {both, {}, {}, {}});
+  expect_same("a red circle and a blue square with a pink background", {both, {}, {}, Colour::pink});
+  expect_same("a red circle and a blue square from right to left", {both, {{1, kLeft, 0}}, {}, {}});
+}
+
+TEST(Caption, Triples) {
+  const std::vector<ToldObject> all = {kRedCircle, kBlueSquare, kGreenStar};
+  const std::vector<Relation> row = {{0, kLeft, 1}, {1, kLeft, 2}};
+  expect_same("a red circle, a blue square and a green star in a row from left to right", {all, row, {}, {}});
+  expect_same("From left to right: a red circle, a blue square, and a green star on a black background.",
+              {all, row, {}, Colour::black});
+  expect_same("a red circle on the left, a blue square in the middle and a green star on the right",
+              {all, row, {}, {}});
+  expect_same("a red circle left of a blue square, which is left of a green star", {all, row, {}, {}});
+  expect_same("a red circle below a blue square, which is below a green star",
+              {all, {{1, kAbove, 0}, {2, kAbove, 1}}, {}, {}});
+  expect_same("a red circle left of a blue square, with a green star above both",
+              {all, {{0, kLeft, 1}, {2, kAbove, 0}, {2, kAbove, 1}}, {}, {}});
+  expect_same("a red circle, a blue square and a green star", {all, {}, {}, {}});
+}
+
+TEST(Caption, SaysWhereItStopped) {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"", "at its end"},
+      {"a", "at its end"},
+      {"a fluffy cat", "at 'fluffy'"},
+      {"a red", "at its end"},
+      {"a red blob", "at 'blob'"},
+      {"a large ring below a star", "at 'ring'"},
+      {"a red circle beside a blue square", "at 'beside'"},
+      {"a red circle left of", "at its end"},
+      {"a red circle and star", "at 'star'"},
+      {"a red circle and a blue square in a row", "at 'in'"},
+      {"a red circle above it", "at 'it'"},
+      {"a red circle below both", "at 'both'"},
+      {"a red circle on the left and a blue square", "at 'on'"},
+      {"a red circle on the left and a blue square at the top", "at 'at'"},
+      {"a red circle on the left and a blue square on the left", "at 'on'"},
+      {"a red circle at the top at the top", "at 'at'"},
+      {"a red circle left of a blue square from left to right", "at 'from'"},
+      {"a red circle on a blue background on a blue background", "at 'on'"},
+      {"a red circle.. a blue square", "at 'circle..'"},
+      {"a red circle, a blue square, a green star, a pink ring and one white cross", "at 'one'"},
+      {"ein roter Kreis", "at 'ein'"},
+  };
+  for (const auto& [text, problem] : cases) {
+    const CaptionReading reading = read_caption(text);
+    EXPECT_FALSE(reading.caption) << text;
+    EXPECT_EQ(reading.problem, problem) << text;
+  }
+}
+
+TEST(Caption, Names) {
+  EXPECT_EQ(to_string(kRedCircle), "red circle");
+  EXPECT_EQ(to_string(told(Colour::blue, Shape::ring, Size::small)), "small blue ring");
+}
+
+}  // namespace
+}  // namespace ditmesh
