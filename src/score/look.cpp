@@ -133,6 +133,27 @@ float distance_from(const SeenObject& object, int32_t y, int32_t x) {
                          static_cast<float>(y + 0.5 - object.y), static_cast<float>(object.radius));
 }
 
+// The patch that owns the pixel or, as along a bump's rim, one beside it.
+std::optional<size_t> patch_at(const Canvas& canvas, const std::vector<Patch>& patches, int32_t y,
+                               int32_t x) {
+  constexpr int32_t kRim = 2;  // pixels
+  const auto owned_by = [&](int32_t number) {
+    const auto found = std::find_if(patches.begin(), patches.end(),
+                                    [&](const Patch& patch) { return patch.number == number; });
+    return found == patches.end() ? std::nullopt : std::optional<size_t>(found - patches.begin());
+  };
+  for (int32_t reach = 0; reach <= kRim; ++reach) {
+    for (int32_t by = std::max(0, y - reach); by <= std::min(canvas.picture.height - 1, y + reach); ++by) {
+      for (int32_t bx = std::max(0, x - reach); bx <= std::min(canvas.picture.width - 1, x + reach); ++bx) {
+        const int32_t number = canvas.regions.owner[canvas.index(by, bx)];
+        if (number < 0) continue;
+        if (const auto found = owned_by(number)) return found;
+      }
+    }
+  }
+  return std::nullopt;
+}
+
 // Compares every pixel that no outline is near with what the objects say of it.
 void find_what_differs(const Canvas& canvas, const std::vector<Patch>& patches, Seen& seen) {
   constexpr float kSquared = kSameColour * kSameColour;
@@ -167,10 +188,7 @@ void find_what_differs(const Canvas& canvas, const std::vector<Patch>& patches, 
             });
         if (is_dent) dent_or_bump = inside;
       } else {
-        const auto owner = std::find_if(patches.begin(), patches.end(), [&](const Patch& patch) {
-          return patch.number == canvas.regions.owner[canvas.index(y, x)];
-        });
-        if (owner != patches.end()) dent_or_bump = static_cast<size_t>(owner - patches.begin());
+        dent_or_bump = patch_at(canvas, patches, y, x);
       }
       if (dent_or_bump) {
         ++misplaced[*dent_or_bump];

@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 """How often `ditmesh score` is right about drawn scenes: true ones, ones with one thing wrong, and true ones made worse.
 
+Where the judge draws its line was chosen by these sorts alone: outlines as an unsteady hand draws them still show the
+shape, a shape that a quarter was bitten off does not.
+
     measure_judge.py --each 1000 --seed 1 --binary build/release/bin/ditmesh
 
 Prints a table with 95 % intervals and writes results/judge-COMMIT.json (never over one). Exit code 1 if a goal is missed.
@@ -18,9 +21,11 @@ import time
 from pathlib import Path
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 
 from drawn_dataset import write_dataset
-from scenes import draw_scenes, make_scenes, make_wrong_scene
+from scenes import distance, draw_scenes, grid, make_scenes, make_wrong_scene
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -52,6 +57,34 @@ def soften(picture, noise, sigma=0.6, noise_sigma=2):
     return np.clip(np.rint(soft + noise.normal(0, noise_sigma, picture.shape)), 0, 255).astype(np.uint8)
 
 
+def by_hand(picture, noise, sway=1.2, step=16):
+    """As an unsteady hand draws it: every point swayed by about `sway` pixels, alike within `step` pixels; stretched by some percent."""
+    height, width = picture.shape[:2]
+    coarse = torch.from_numpy(noise.normal(0, sway, (1, 2, height // step + 2, width // step + 2))).float()
+    moves = F.interpolate(coarse, (height, width), mode="bicubic", align_corners=True)[0]
+    y, x = grid(height, width)
+    stretch_x, stretch_y = noise.uniform(0.95, 1.05, 2)
+    x, y = width / 2 + (x - width / 2) * stretch_x + moves[0], height / 2 + (y - height / 2) * stretch_y + moves[1]
+    where = torch.stack([2 * x / width - 1, 2 * y / height - 1], -1)[None].float()
+    image = torch.from_numpy(picture).permute(2, 0, 1)[None].float()
+    return F.grid_sample(image, where, padding_mode="border", align_corners=False)[0].permute(1, 2, 0).round().byte().numpy()
+
+
+def bitten(scene, rng, share=0.25):
+    """The scene's picture with a round bite out of one of its shapes that takes at least `share` of its area."""
+    chosen = rng.randrange(len(scene["objects"]))
+    o, (height, width) = scene["objects"][chosen], scene["size"]
+    whole, without = draw_scenes([scene, {**scene, "objects": [p for i, p in enumerate(scene["objects"]) if i != chosen]}])
+    y, x = grid(height, width)
+    far = distance(o["shape"], x - o["x"], y - o["y"], o["radius"])
+    edge = (far.abs() < 0.5).nonzero()
+    at = edge[rng.randrange(len(edge))]
+    from_bite = torch.hypot(y - y[at[0], 0], x - x[0, at[1]])
+    inside = from_bite[far < 0].sort().values
+    bite = (from_bite <= inside[int(share * len(inside))]).numpy()
+    return np.where(bite[..., None], without, whole)
+
+
 def drawn(made):
     return [(text, picture) for (text, _), picture in zip(made, draw_scenes([scene for _, scene in made]))]
 
@@ -75,8 +108,11 @@ def sorts(each, seed):
     yield "true", True, 0.98, true
     yield "true, shape-colour pairs kept from training", True, 0.98, drawn(make_scenes(each, f"judge {seed}", "unseen-pairs"))
     yield "true, blur of sigma 0.6 px and noise of sigma 2/255", True, 0.97, [(t, soften(p, noise)) for t, p in true]
+    yield "true, by an unsteady hand", True, 0.97, [(t, by_hand(p, noise)) for t, p in true]
     for attribute in ("colour", "shape", "size", "order"):
         yield f"wrong {attribute}", False, 0.97, wrong(each, seed, attribute)
+    rng = random.Random(f"bites {seed}")
+    yield "a quarter bitten off a shape", False, 0.95, [(t, bitten(s, rng)) for t, s in make_scenes(each, f"judge {seed}")]
     yield "true, 9x9 box blur", False, 0.95, [(t, box_blur(p)) for t, p in true]
     yield "true, 8x8 mosaic", False, 0.95, [(t, mosaic(p)) for t, p in true]
 
