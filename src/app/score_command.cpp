@@ -23,10 +23,14 @@ class ScorePrinter {
     const char* verdict = !judgement ? "not understood" : judgement->is_right() ? "right" : "wrong";
     if (!as_json_) {
       std::cout << sample.id << " #" << sample.copy << ": " << verdict << (why.empty() ? "" : ": ") << why
-                << "\n";
+                << " (\"" << sample.prompt << "\")\n";
       return;
     }
-    OrderedJson json = {{"id", sample.id}, {"copy", sample.copy}, {"verdict", verdict}, {"why", why}};
+    OrderedJson json = {{"id", sample.id},
+                        {"copy", sample.copy},
+                        {"prompt", sample.prompt},
+                        {"verdict", verdict},
+                        {"why", why}};
     json["aspects"] = nullptr;
     if (judgement) {
       for (const Aspect aspect : kAspects)
