@@ -93,7 +93,7 @@ END
   succeeded "--json"
   equal "JSON: verdicts" "$(verdicts "$out")" rrrwwwwwwn
   equal "JSON: keys" "$(json "$out" '" ".join(d)')" "samples right by_objects aspects not_understood failed missing"
-  equal "JSON: a sample's keys" "$(json "$out" '" ".join(d["samples"][0])')" "id copy verdict why aspects"
+  equal "JSON: a sample's keys" "$(json "$out" '" ".join(d["samples"][0])')" "id copy prompt verdict why aspects"
   equal "JSON: one aspect is wrong" \
     "$(json "$out" '" ".join(k for s in d["samples"][4:8] for k, v in s["aspects"].items() if not v)')" "shapes sizes order background"
   equal "JSON: shares" "$(json "$out" '[d["right"]["hits"], d["right"]["total"], d["by_objects"]["1"]["share"]]')" "[3, 9, 0.5]"

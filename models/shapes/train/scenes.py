@@ -449,7 +449,7 @@ def main():
     parser.add_argument("--wrong", type=int, default=0, metavar="N", help="N held-out scenes, each drawn with one thing wrong")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--size", help="all pictures HEIGHTxWIDTH (default: a mixture)")
-    parser.add_argument("--to", type=Path, help="JSON lines: id, prompt, seed, height, width, scene (JSON text)")
+    parser.add_argument("--to", type=Path, help="a manifest: JSON lines of id, prompt, seed, height, width")
     parser.add_argument("--draw", type=Path, metavar="DIR", help="PNG files and a contact sheet")
     args = parser.parse_args()
     picture = tuple(map(int, args.size.split("x"))) if args.size else None
@@ -468,7 +468,7 @@ def main():
             for number, (name, text, scene) in enumerate(rows):
                 height, width = scene["size"]
                 out.write(json.dumps({"id": name, "prompt": text, "seed": args.seed * 1_000_000 + number, "height": height,
-                                      "width": width, "scene": json.dumps(scene)}) + "\n")
+                                      "width": width}) + "\n")
     if args.draw:
         from PIL import Image
 
