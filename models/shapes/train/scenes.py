@@ -220,10 +220,8 @@ def caption(scene, rng):
             said["place"] = scene["drawn_place"]
             place = rng.choice(PLACE_WORDS[scene["drawn_place"]])
             body, tail = (body + tail + ", " + place, "") if tail and tail[0] == " " and rng.random() < 0.25 else (f"{body} {place}", tail)
-    elif rng.random() < 0.08:  # only what is there, in any order
-        order = rng.sample(range(len(names)), len(names))
-        listed = [names[i] for i in order]
-        body = " and ".join([", ".join(listed[:-1]), listed[-1]])
+    elif rng.random() < 0.08:  # only what is there, as one reads the picture; told in any order it could lie in any
+        body = " and ".join([", ".join(names[:-1]), names[-1]])
     elif len(objects) == 2:
         said["relations"] = layout
         body = pair(rng, names, layout[0][1])
