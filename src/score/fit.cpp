@@ -86,9 +86,14 @@ Mask::Mask(int32_t top_px, int32_t left_px, int32_t height_px, int32_t width_px)
       bits_(static_cast<size_t>(height_px) * static_cast<size_t>(width_px), 0) {}
 
 ShapeFit fit_shape(const Mask& mask) {
-  constexpr double kManyPixels = 3000;  // then every fourth tells enough while searching
+  // So many pixels tell enough: of larger masks every so many-th is looked at.
+  constexpr double kWhileSearching = 1500;
+  constexpr double kAtLast = 30000;
   const Moments moments = moments_of(mask);
-  const int32_t stride = moments.area > kManyPixels ? 2 : 1;
+  const auto stride_for = [&](double pixels) {
+    return std::max(1, static_cast<int32_t>(std::sqrt(moments.area / pixels)));
+  };
+  const int32_t stride = stride_for(kWhileSearching);
   std::array<ShapeFit, kShapes.size()> fits;
   for (size_t i = 0; i < fits.size(); ++i) {
     const ShapeMeasures& measures = measures_of(kShapes.at(i));
@@ -100,7 +105,7 @@ ShapeFit fit_shape(const Mask& mask) {
   std::partial_sort(fits.begin(), fits.begin() + 2, fits.end(), is_better);
   for (size_t i = 0; i < 2; ++i) {
     refine(mask, fits.at(i), stride);
-    fits.at(i).overlap = overlap_of(mask, fits.at(i).placed, 1);
+    fits.at(i).overlap = overlap_of(mask, fits.at(i).placed, stride_for(kAtLast));
   }
   return is_better(fits[1], fits[0]) ? fits[1] : fits[0];
 }

@@ -139,7 +139,7 @@ double Ground::error() const {
   for (const int32_t y : {0, height_ / 2, height_ - 1}) {
     for (const int32_t x : {0, width_ / 2, width_ - 1}) {
       const Rgb here = at(y, x);
-      // A gradient shifts all channels alike, and one at most is cut off: the median is the shift.
+      // A gradient shifts all channels alike; where some are cut off, the median is the best guess.
       std::array<float, 3> shifts;
       for (size_t channel = 0; channel < 3; ++channel)
         shifts.at(channel) = here.at(channel) - palette.at(channel);

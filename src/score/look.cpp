@@ -16,7 +16,7 @@ namespace ditmesh {
 namespace {
 
 constexpr int32_t kObjectReach = 2;  // an object holds a square of 5 × 5 pixels
-constexpr float kSameColour = 40;    // levels: two of the palette differ by 85, on a gradient by 50 at least
+constexpr float kSameColour = 40;    // levels: two of the palette differ by 85, on a gradient by 49 at least
 constexpr float kNearOutline = 3;    // pixels: so near to an outline a pixel may be mixed
 constexpr size_t kMaxObjects = 16;   // of more the largest are fitted: captions tell four at most
 constexpr float kEdgeLow = 0.2F;     // shares of the object's colour between which a pixel lies on the edge
@@ -90,6 +90,8 @@ float share_of(const Rgb& pixel, const Rgb& ground, const Rgb& object) {
   return whole > 0 ? std::clamp(along / whole, 0.0F, 1.0F) : 0.0F;
 }
 
+bool are_alike(const Rgb& a, const Rgb& b) { return squared_distance(a, b) <= kSameColour * kSameColour; }
+
 Rgb mixed(const Rgb& ground, const Rgb& object, float share) {
   Rgb colour;
   for (size_t c = 0; c < 3; ++c) colour[c] = ground[c] + share * (object[c] - ground[c]);
@@ -154,50 +156,55 @@ std::optional<size_t> patch_at(const Canvas& canvas, const std::vector<Patch>& p
   return std::nullopt;
 }
 
-// Compares every pixel that no outline is near with what the objects say of it.
+// Whether a pixel inside an object can be a dent: it shows the background, mixed with the object along the
+// dent's rim, or another object.
+bool shows_what_is_behind(const std::vector<Patch>& patches, const Rgb& object, const Rgb& pixel,
+                          const Rgb& ground) {
+  return are_alike(pixel, mixed(ground, object, share_of(pixel, ground, object))) ||
+         std::any_of(patches.begin(), patches.end(),
+                     [&](const Patch& patch) { return are_alike(pixel, patch.colour); });
+}
+
+// Compares every pixel that no outline is near with what the objects say of it. Where two outlines cover each
+// other, the pixel must have the colour of both: one of the shapes is not whole.
 void find_what_differs(const Canvas& canvas, const std::vector<Patch>& patches, Seen& seen) {
-  constexpr float kSquared = kSameColour * kSameColour;
   std::vector<int64_t> misplaced(seen.objects.size(), 0);
   int64_t num_stray = 0;
-  const auto size = static_cast<double>(canvas.picture.height) * canvas.picture.width;
+  std::vector<size_t> holding;  // the objects deep in which the pixel lies
   for (int32_t y = 0; y < canvas.picture.height; ++y) {
     for (int32_t x = 0; x < canvas.picture.width; ++x) {
-      std::optional<size_t> inside;
-      float distance = 1e9F;
+      holding.clear();
+      bool is_near_outline = false;
       for (size_t k = 0; k < seen.objects.size(); ++k) {
         const double reach = 1.2 * seen.objects[k].radius + kNearOutline;
         if (std::abs(x + 0.5 - seen.objects[k].x) > reach || std::abs(y + 0.5 - seen.objects[k].y) > reach)
           continue;
-        const float d = distance_from(seen.objects[k], y, x);
-        if (d < 0) inside = k;
-        distance = std::min(distance, std::abs(d));
+        const float distance = distance_from(seen.objects[k], y, x);
+        if (distance < -kNearOutline) holding.push_back(k);
+        is_near_outline = is_near_outline || std::abs(distance) <= kNearOutline;
       }
-      if (distance <= kNearOutline) continue;
       const Rgb pixel = canvas.picture.at(y, x);
       const Rgb ground = canvas.ground.at(y, x);
-      if (squared_distance(pixel, inside ? patches[*inside].colour : ground) <= kSquared) continue;
-      // A dent shows the background, mixed with the object along its rim, or another object; a bump hangs
-      // together with its object.
-      std::optional<size_t> dent_or_bump;
-      if (inside) {
-        const Rgb& colour = patches[*inside].colour;
-        const bool is_dent =
-            squared_distance(pixel, mixed(ground, colour, share_of(pixel, ground, colour))) <= kSquared ||
-            std::any_of(patches.begin(), patches.end(), [&](const Patch& patch) {
-              return squared_distance(pixel, patch.colour) <= kSquared;
-            });
-        if (is_dent) dent_or_bump = inside;
-      } else {
-        dent_or_bump = patch_at(canvas, patches, y, x);
+      for (const size_t k : holding) {
+        const Rgb& colour = patches[k].colour;
+        if (are_alike(pixel, colour)) continue;
+        if (is_near_outline || shows_what_is_behind(patches, colour, pixel, ground)) {
+          ++misplaced[k];
+        } else {
+          ++num_stray;
+        }
       }
-      if (dent_or_bump) {
-        ++misplaced[*dent_or_bump];
+      if (!holding.empty() || is_near_outline || are_alike(pixel, ground)) continue;
+      // A bump hangs together with its object.
+      if (const auto patch = patch_at(canvas, patches, y, x)) {
+        ++misplaced[*patch];
       } else {
         ++num_stray;
       }
     }
   }
-  seen.strays = static_cast<double>(num_stray) / size;
+  seen.strays =
+      static_cast<double>(num_stray) / (static_cast<double>(canvas.picture.height) * canvas.picture.width);
   for (size_t k = 0; k < seen.objects.size(); ++k)
     seen.objects[k].misplaced = static_cast<double>(misplaced[k]) / std::max(1.0, seen.objects[k].area);
 }

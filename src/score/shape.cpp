@@ -30,8 +30,6 @@ ShapeMeasures measure(Shape shape) {
   constexpr float kStep = 2.6F / kSteps;
   constexpr float kBand = 0.02F;  // half the width of the band whose area gives the perimeter
   ShapeMeasures found;
-  found.top = 2;
-  found.bottom = -2;
   int64_t inside = 0;
   int64_t near = 0;
   double sum_y = 0;
@@ -44,9 +42,6 @@ ShapeMeasures measure(Shape shape) {
       if (d > 0) continue;
       ++inside;
       sum_y += y;
-      found.top = std::min<double>(found.top, y);
-      found.bottom = std::max<double>(found.bottom, y);
-      found.half_width = std::max<double>(found.half_width, x);
     }
   }
   constexpr double kCell = double{kStep} * kStep;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <random>
 
 #include "drawing.hpp"
@@ -131,6 +132,17 @@ TEST(Judge, BrokenShapes) {
   expect_wrong(oval, "a blue circle", {Aspect::shapes}, "broken");
 }
 
+TEST(Judge, ShapesThatCoverEachOther) {
+  const auto circle = [] { return Drawing(Colour::white).add(Shape::circle, Colour::red, 100, 128, 36); };
+  const char* caption = "a red circle to the left of a blue square";
+  expect_right(circle().add(Shape::square, Colour::blue, 163, 128, 28), caption);  // they touch
+  expect_wrong(circle().add(Shape::square, Colour::blue, 145, 128, 30), caption, {Aspect::shapes}, "broken");
+  expect_wrong(circle().add(Shape::star, Colour::blue, 100, 128, 24), "a red circle and a blue star",
+               {Aspect::shapes}, "the red object is a ring, not a circle");
+  const Drawing ring = Drawing(Colour::white).add(Shape::ring, Colour::red, 128, 128, 56);
+  expect_right(Drawing(ring).add(Shape::circle, Colour::blue, 128, 128, 22), "a red ring and a blue circle");
+}
+
 TEST(Judge, BlurAndMosaic) {
   const Judgement blurred = judge_drawing(pair().blurred(9), kPair);
   EXPECT_FALSE(blurred.holds_for(Aspect::sharpness));
@@ -167,15 +179,63 @@ TEST(Judge, NoiseAndSmallPictures) {
   }
 }
 
+// Each limit has a picture a little inside and one a little outside.
+struct Border {
+  Aspect aspect;
+  const char* caption;
+  std::function<Drawing(bool is_inside)> draw;
+};
+
+Drawing circle_at(float x, float y) {
+  return Drawing(Colour::white).add(Shape::circle, Colour::red, x * 256, y * 256, 26);
+}
+
 TEST(Judge, LimitsAreKept) {
-  const Caption caption = read_caption(kPair).caption.value();
-  Drawing drawing = pair();
-  JudgeLimits strict;
-  strict.max_edge_width = 0.1;
-  EXPECT_EQ(wrong_aspects(judge(drawing.view(), caption, strict)), std::vector{Aspect::sharpness});
-  strict = {};
-  strict.min_overlap = 1.01;
-  EXPECT_EQ(wrong_aspects(judge(drawing.view(), caption, strict)), std::vector{Aspect::shapes});
+  const std::vector<Border> borders = {
+      // The left ends at a third, and a tenth of slack.
+      {Aspect::order, "a red circle on the left",
+       [](bool is_inside) { return circle_at(is_inside ? 0.42F : 0.44F, 0.5F); }},
+      // 0.6 of both radii.
+      {Aspect::order, "a red circle left of a blue square",
+       [](bool is_inside) {
+         const float apart = (is_inside ? 0.62F : 0.58F) * 48;
+         return Drawing(Colour::white)
+             .add(Shape::circle, Colour::red, 100, 60, 24)
+             .add(Shape::square, Colour::blue, 100 + apart, 180, 24);
+       }},
+      // A dent 14 wide with 3 pixels of rim, in 72 × 72.
+      {Aspect::shapes, "a blue square",
+       [](bool is_inside) {
+         Drawing drawing = Drawing(Colour::white).add(Shape::square, Colour::blue, 128, 128, 41);
+         return drawing.add(Shape::square, Colour::white, 128, 128, is_inside ? 8 : 11);
+       }},
+      // Spots of no colour that are too small to be objects: 25 and 50 of 65,536 pixels.
+      {Aspect::palette, "a red circle",
+       [](bool is_inside) {
+         Drawing drawing = circle_at(0.5F, 0.5F);
+         for (int spot = 0; spot < (is_inside ? 1 : 3); ++spot)
+           drawing.add(Shape::square, Rgb{128, 128, 128}, 20 + 20 * static_cast<float>(spot), 20, 2.2F);
+         return drawing;
+       }},
+      {Aspect::palette, "a red circle",
+       [](bool is_inside) {
+         const Rgb red = rgb_of(Colour::red);
+         const float off = is_inside ? 36 : 44;
+         return Drawing(Colour::white).add(Shape::circle, Rgb{red[0], red[1], red[2] + off}, 128, 128, 30);
+       }},
+      {Aspect::palette, "a red circle",
+       [](bool is_inside) {
+         Rgb ground = rgb_of(Colour::green);
+         ground[2] += is_inside ? 26 : 34;
+         return Drawing(256, 256, ground).add(Shape::circle, Colour::red, 128, 128, 30);
+       }},
+  };
+  for (size_t i = 0; i < borders.size(); ++i) {
+    const Border& border = borders[i];
+    EXPECT_EQ(wrong_aspects(judge_drawing(border.draw(true), border.caption)), std::vector<Aspect>{}) << i;
+    EXPECT_EQ(wrong_aspects(judge_drawing(border.draw(false), border.caption)), std::vector{border.aspect})
+        << i;
+  }
 }
 
 }  // namespace

@@ -5,7 +5,8 @@
 // into is an object, so seams of mixed colours along edges are none. Of each object the share of its colour
 // in every pixel is computed (0 background, 1 object, between them along soft edges), and the shape that
 // covers its inside best is looked for, in place and radius. At last the picture is compared with what was
-// found.
+// found, but for rims of 3 pixels along outlines, whose colours are mixed. Lengths in pixels suit pictures of
+// about 256×256.
 
 #include <cstdint>
 #include <span>
@@ -36,10 +37,11 @@ struct SeenObject {
   double y = 0;
   double radius = 0;  // pixels
   double area = 0;    // pixels
-  double edge_width =
-      0;  // pixels, over which its colour goes over into the background's; about 1 where sharp
+  /// Pixels, over which its colour goes over into the background's; about 1 where sharp.
+  double edge_width = 0;
   double colour_error = 0;  // distance of its mean colour from the palette's, in levels of 0 … 255
-  /// Pixels away from the outline that are not as the shape says, as a share of its area: dents and bumps.
+  /// Pixels away from the outline that are not as the shape says, as a share of its area: dents, bumps, what
+  /// another object covers.
   double misplaced = 0;
 };
 

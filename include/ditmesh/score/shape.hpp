@@ -15,9 +15,6 @@ struct ShapeMeasures {
   double area = 0;
   double perimeter = 0;         // outer and inner outlines
   double centre_of_mass_y = 0;  // x is 0: all are symmetric
-  double top = 0;               // the box around it
-  double bottom = 0;
-  double half_width = 0;
 };
 const ShapeMeasures& measures_of(Shape shape);
 

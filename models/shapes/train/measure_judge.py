@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """How often `ditmesh score` is right about drawn scenes: true ones, ones with one thing wrong, and true ones made worse.
 
-Where the judge draws its line was chosen by these sorts alone: outlines as an unsteady hand draws them still show the
-shape, a shape that a quarter was bitten off does not.
+Where the judge draws its line was chosen by these sorts alone, with other seeds than the figures in results/: outlines as
+an unsteady hand draws them still show the shape, a shape that a quarter was bitten off does not.
 
     measure_judge.py --each 1000 --seed 1 --binary build/release/bin/ditmesh
 
@@ -11,7 +11,9 @@ Needs numpy, torch and h5py. Pictures have the three sizes of scenes.py, in its 
 """
 
 import argparse
+import copy
 import json
+import math
 import platform
 import random
 import subprocess
@@ -25,8 +27,9 @@ import torch
 import torch.nn.functional as F
 
 from drawn_dataset import write_dataset
-from scenes import distance, draw_scenes, grid, make_scenes, make_wrong_scene
+from scenes import COLOURS, REACH, SHAPES, distance, draw_scenes, grid, make_scenes, make_wrong_scene, spot
 
+ATTRIBUTES = ("colour", "shape", "size", "order")  # of make_wrong_scene
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -85,15 +88,52 @@ def bitten(scene, rng, share=0.25):
     return np.where(bite[..., None], without, whole)
 
 
+def changed(scene, how, rng):
+    """A copy of the scene with a shape missing, one too many, one drawn twice, one covered by a quarter; None if it cannot be."""
+    scene = copy.deepcopy(scene)
+    objects, picture = scene["objects"], scene["size"]
+    chosen = rng.randrange(len(objects))
+    if how == "missing":
+        del objects[chosen]
+        return scene if objects else None
+    if how == "background":
+        used = {o["colour"] for o in objects} | {scene["background"]}
+        scene["background"] = rng.choice([c for c in COLOURS if c not in used])
+        return scene if scene["said"]["background"] else None
+    another = copy.deepcopy(objects[chosen])
+    if how == "covered":  # the other moves over it, from where it is
+        if len(objects) < 2:
+            return None
+        hidden, over = objects[chosen], objects[chosen - 1]
+        objects.sort(key=lambda o: o is over)  # drawn last
+        y, x = grid(*picture)
+        inside = distance(hidden["shape"], x - hidden["x"], y - hidden["y"], hidden["radius"]) < 0
+        start = (over["x"], over["y"])
+        for share in np.linspace(0, 1, 60):
+            over["x"], over["y"] = (a + share * (b - a) for a, b in zip(start, (hidden["x"], hidden["y"])))
+            covered = distance(over["shape"], x - over["x"], y - over["y"], over["radius"]) < 0
+            if (inside & covered).sum() >= 0.25 * inside.sum():
+                return scene
+        return None
+    if how == "too many":
+        another.update(shape=rng.choice(SHAPES), colour=rng.choice([c for c in COLOURS if c not in {o["colour"] for o in objects} | {scene["background"]}]))
+    for _ in range(200):
+        another["x"], another["y"] = spot(rng, picture, another["radius"])
+        if all(math.hypot(o["x"] - another["x"], o["y"] - another["y"]) > REACH * (o["radius"] + another["radius"]) + 3 for o in objects):
+            objects.append(another)
+            return scene if len(objects) <= 3 else None  # as many as drawing takes
+    return None
+
+
 def drawn(made):
     return [(text, picture) for (text, _), picture in zip(made, draw_scenes([scene for _, scene in made]))]
 
 
 def wrong(each, seed, attribute):
-    """`each` scenes with one thing wrong; of some captions nothing of the kind can be denied."""
+    """`each` scenes with one thing wrong; in some scenes nothing of the kind can be."""
     rng, made = random.Random(f"{attribute} {seed}"), []
     for text, scene in make_scenes(4 * each, f"{attribute} {seed}"):
-        denied = make_wrong_scene(scene, attribute, rng)
+        denied = make_wrong_scene(scene, attribute, rng) if attribute in ATTRIBUTES else changed(scene, attribute, rng)
         if denied and len(made) < each:
             made.append((text, denied))
     if len(made) < each:
@@ -109,8 +149,11 @@ def sorts(each, seed):
     yield "true, shape-colour pairs kept from training", True, 0.98, drawn(make_scenes(each, f"judge {seed}", "unseen-pairs"))
     yield "true, blur of sigma 0.6 px and noise of sigma 2/255", True, 0.97, [(t, soften(p, noise)) for t, p in true]
     yield "true, by an unsteady hand", True, 0.97, [(t, by_hand(p, noise)) for t, p in true]
-    for attribute in ("colour", "shape", "size", "order"):
+    for attribute in (*ATTRIBUTES, "background"):
         yield f"wrong {attribute}", False, 0.97, wrong(each, seed, attribute)
+    for attribute, name in (("missing", "a shape missing"), ("too many", "a shape too many"), ("twice", "a shape drawn twice")):
+        yield name, False, 0.97, wrong(each, seed, attribute)
+    yield "a quarter of a shape covered by another", False, 0.95, wrong(each, seed, "covered")
     rng = random.Random(f"bites {seed}")
     yield "a quarter bitten off a shape", False, 0.95, [(t, bitten(s, rng)) for t, s in make_scenes(each, f"judge {seed}")]
     yield "true, 9x9 box blur", False, 0.95, [(t, box_blur(p)) for t, p in true]

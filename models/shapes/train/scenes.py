@@ -99,7 +99,7 @@ def other(axis):
     return "above" if axis == "left" else "left"
 
 
-def draw_layout(rng, count, picture):
+def draw_layout(rng, count):
     """The relations to draw: one for a pair; for three a row, a column, or two and one beside both."""
     axis = rng.choice(["left", "above"])
     if count == 2:
@@ -149,7 +149,7 @@ def draw_scene(rng, picture=None):
     count = rng.choices([1, 2, 3], [0.30, 0.45, 0.25])[0]
     colours = rng.sample(list(COLOURS), count + 1)
     scale = scale_of(picture)
-    layout = draw_layout(rng, count, picture) if count > 1 else []
+    layout = draw_layout(rng, count) if count > 1 else []
     place = rng.choice(list(PLACES))
     looks = [{"shape": rng.choice(SHAPES), "colour": colours[i]} for i in range(count)]
     while True:  # sizes that do not fit are drawn anew
@@ -345,11 +345,6 @@ def make_wrong_scene(scene, attribute, rng):
 
 
 # --- drawing ------------------------------------------------------------------------------------------------------
-
-
-def polygon_side(x, y, angle, distance):
-    """Signed distance to a straight edge whose outward normal points at `angle` (y grows downwards)."""
-    return x * math.cos(angle) + y * math.sin(angle) - distance
 
 
 def distance(shape, x, y, r):
