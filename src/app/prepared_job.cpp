@@ -106,6 +106,10 @@ PreparedJob::PreparedJob(const Options& options, int num_ranks, JobClock::time_p
   const int64_t max_sequence_length = options.has("max-sequence-length")
                                           ? options.integer("max-sequence-length")
                                           : model_.default_max_sequence_length();
+  if (max_sequence_length > model_.t5_max_length) {
+    log.warning(cat("--max-sequence-length ", max_sequence_length, " is more than the ", model_.t5_max_length,
+                    " tokens of the model's tokenizer_2: it was not trained so, pictures can be worse"));
+  }
   const SamplingDefaults defaults = sampling_defaults(options, model_);
   read_samples(defaults, log);
 

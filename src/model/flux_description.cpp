@@ -69,7 +69,7 @@ void require_equal(int64_t a, const std::string& a_name, int64_t b, const std::s
   }
 }
 
-// T5's model_max_length; transformers writes 1e30 for "none", older folders have no such file.
+// T5's model_max_length; transformers writes 10³⁰ for "none", older folders have no such file.
 int64_t read_t5_max_length(const fs::path& folder, int64_t most) {
   const fs::path path = folder / "tokenizer_2" / "tokenizer_config.json";
   if (!fs::exists(path)) return most;

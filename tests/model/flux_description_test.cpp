@@ -81,7 +81,8 @@ TEST_F(ModelFolder, DefaultsFollowTheModel) {
   EXPECT_EQ(description().default_steps(), 4);
   set("tokenizer_2/tokenizer_config.json", "model_max_length", 64);
   EXPECT_EQ(description().default_max_sequence_length(), 64);
-  set("tokenizer_2/tokenizer_config.json", "model_max_length", 1e30);
+  set("tokenizer_2/tokenizer_config.json", "model_max_length",
+      Json::parse("1000000000000000019884624838656"));
   EXPECT_EQ(description().default_max_sequence_length(), 256);
   set("tokenizer_2/tokenizer_config.json", "model_max_length", 0);
   EXPECT_THAT(read_error(), HasSubstr("tokenizer_config.json: model_max_length must be at least 1, found 0"));

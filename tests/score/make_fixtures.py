@@ -2,6 +2,7 @@
 """Writes what the tests of `score` compare with: captions, distances and constants of models/shapes/train/scenes.py.
 
     make_fixtures.py                                   captions.jsonl and scenes.json beside this file
+    make_fixtures.py --check                           fails unless those files are what it would write
     make_fixtures.py --captions 8000 --to FILE         more captions: DITMESH_TEST_CAPTIONS=FILE test_score checks them
 """
 
@@ -41,14 +42,20 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--captions", type=int, default=120, metavar="N", help="of each kind")
     parser.add_argument("--to", type=Path)
+    parser.add_argument("--check", action="store_true")
     args = parser.parse_args()
     lines = "\n".join(caption_lines(args.captions, 11)) + "\n"
-    (args.to or HERE / "captions.jsonl").write_text(lines)
     if args.to:
+        args.to.write_text(lines)
         return
-    constants = {"colours": scenes.COLOURS, "sizes": scenes.SIZES, "places": scenes.PLACES}
+    constants = {"colours": scenes.COLOURS, "sizes": scenes.SIZES, "places": scenes.PLACES, "gradient": scenes.GRADIENT}
     rows = ",\n  ".join(json.dumps(row) for row in distances())
-    (HERE / "scenes.json").write_text(json.dumps(constants)[:-1] + f',\n "distances": [\n  {rows}\n]}}\n')
+    texts = {"captions.jsonl": lines, "scenes.json": json.dumps(constants)[:-1] + f',\n "distances": [\n  {rows}\n]}}\n'}
+    for name, text in texts.items():
+        if not args.check:
+            (HERE / name).write_text(text)
+        elif (HERE / name).read_text() != text:
+            sys.exit(f"tests/score/{name} is not what models/shapes/train/scenes.py makes: run tests/score/make_fixtures.py")
 
 
 if __name__ == "__main__":

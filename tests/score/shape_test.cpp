@@ -59,6 +59,10 @@ TEST(Vocabulary, PlacesAreThoseOfScenes) {
   }
 }
 
+TEST(Vocabulary, GradientIsThatOfScenes) {
+  EXPECT_NEAR(kMaxGradient, 255 * fixture().at("gradient").get<double>(), 1e-4);
+}
+
 TEST(Vocabulary, SizeOfARadius) {
   for (const Size size : kSizes) {
     EXPECT_EQ(size_of(radii_of(size).low), size);

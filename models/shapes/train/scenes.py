@@ -32,6 +32,7 @@ SIZES = {"small": (0.085, 0.10), "medium": (0.13, 0.15), "large": (0.20, 0.23)}
 PICTURES = [(256, 256), (192, 320), (320, 192)]  # height, width
 PICTURE_SHARES = [0.6, 0.2, 0.2]
 REACH = 1.15  # no shape reaches further from its centre than REACH radii
+GRADIENT = 0.12  # the background is lighter and darker by so much of 255 at most, towards the corners
 MARGIN = 0.01  # around each shape, as a share of the picture's scale
 # Where a place puts a centre: ranges of x and y as shares of width and height.
 LOW, MIDDLE, HIGH = (0.0, 0.33), (0.43, 0.57), (0.67, 1.0)
@@ -176,7 +177,7 @@ def draw_scene(rng, picture=None):
         for key in ("x", "y", "radius"):
             o[key] = round(o[key], 2)
     return {"size": list(picture), "objects": objects, "background": colours[-1],
-            "gradient": [round(rng.uniform(-0.12, 0.12), 3) for _ in range(2)],
+            "gradient": [round(rng.uniform(-GRADIENT, GRADIENT), 3) for _ in range(2)],
             "drawn_relations": layout, "drawn_place": place if count == 1 else None}
 
 

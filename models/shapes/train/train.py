@@ -4,8 +4,8 @@
     train.py --work DIR --seconds 530 --total-seconds 1000 --compile --export FOLDER
     train.py --work DIR --seconds 530 --last --compile --export FOLDER     the same again: goes on from DIR
 
-DIR holds the checkpoints, samples-STEP.png and figures.jsonl (step, seconds, loss, and how many of the held-out captions
-are drawn right). The export is a diffusers folder of the averaged (EMA) weights.
+DIR holds the checkpoints, samples of held-out captions (samples-STEP.png, and samples-STEP as a dataset) and figures.jsonl:
+step, seconds, loss, and with --score how many of the samples ditmesh finds right. The export is a diffusers folder of the averaged (EMA) weights.
 """
 
 import argparse
@@ -105,6 +105,7 @@ def main():
     parser.add_argument("--pool-seconds", type=float, default=60, help="stop encoding after so long")
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--sample-every", type=float, default=120, metavar="SECONDS")
+    parser.add_argument("--score", metavar="BINARY", help="ditmesh, to say how many samples of held-out captions are right")
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--export", type=Path, metavar="FOLDER")
     parser.add_argument("--start-from", type=Path, metavar="FOLDER", help="an export to go on from where --work has no checkpoint")

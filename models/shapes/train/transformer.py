@@ -1,7 +1,10 @@
 """The training of transformer and text encoders, together, on the pool of latents."""
 
 import copy
+import json
 import random
+import shutil
+import subprocess
 import time
 
 import numpy as np
@@ -13,7 +16,7 @@ import folder
 import hints
 import scenes
 from data import CAPTIONS
-from judge import judge
+from drawn_dataset import write_dataset
 from muon import Muon
 
 RATE = 1.5e-3  # of AdamW; Muon's, for the matrices of the blocks, stands below
@@ -165,14 +168,21 @@ class Learner:
         return pictures.add(1).div(2).clamp(0, 1)
 
     def test(self, vae, exam, step):
-        """How many pictures of the held-out captions are right; a contact sheet."""
-        verdicts, pictures = [], []
+        """Draws the held-out captions: a contact sheet and a dataset; and, given --score, the shares that ditmesh finds right."""
+        drawn = []
         for picture, made in exam.items():
             images = self.sample(vae, [text for text, _ in made], picture, seed=0)
-            verdicts += [judge(image, scene) for image, (_, scene) in zip(images, made)]
-            pictures += list((images * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy())
-        scenes.contact_sheet(pictures, self.run.work / f"samples-{step:06}.png", columns=12)
-        return {key: sum(v[key] for v in verdicts) / len(verdicts) for key in verdicts[0]}
+            pixels = (images * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+            drawn += [(f"{len(drawn) + i:03}", text, image) for i, ((text, _), image) in enumerate(zip(made, pixels))]
+        folder = self.run.work / f"samples-{step:06}"
+        scenes.contact_sheet([image for _, _, image in drawn], folder.with_suffix(".png"), columns=12)
+        shutil.rmtree(folder, ignore_errors=True)
+        write_dataset(folder, drawn)
+        if not self.run.args.score:
+            return {}
+        scored = subprocess.run([self.run.args.score, "score", folder, "--json"], check=True, capture_output=True, text=True).stdout
+        found = json.loads(scored)
+        return {"captions": len(drawn), "right": found["right"]["share"], **{key: each["share"] for key, each in found["aspects"].items()}}
 
 
 def train_text(learner, pool, seconds, batch):
