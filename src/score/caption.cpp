@@ -2,35 +2,14 @@
 
 #include <algorithm>
 #include <array>
-#include <initializer_list>
 #include <utility>
 
 #include "ditmesh/base/text.hpp"
+#include "word_reader.hpp"
 
 namespace ditmesh {
 
 namespace {
-
-// Lower-case words; a comma or a colon is a word of its own, a full stop counts at the end only.
-std::vector<std::string> words_of(std::string_view text) {
-  text = trim(text);
-  if (text.ends_with('.')) text.remove_suffix(1);
-  std::vector<std::string> words;
-  std::string word;
-  const auto finish = [&] {
-    if (!word.empty()) words.push_back(std::exchange(word, {}));
-  };
-  for (const char c : to_lower_ascii(text)) {
-    if (c == ' ' || c == '\t' || c == '\n' || c == '-' || c == ',' || c == ':') {
-      finish();
-      if (c == ',' || c == ':') words.emplace_back(1, c);
-    } else {
-      word += c;
-    }
-  }
-  finish();
-  return words;
-}
 
 // A place as its two coordinates, each nothing if it is not told.
 constexpr size_t kFirst = 0;  // left or top
@@ -41,13 +20,10 @@ struct Spot {
   std::optional<size_t> y;
 };
 
-struct NotUnderstood {
-  size_t at;  // number of the word
-};
-
-class Reader {
+class Reader : private WordReader {
  public:
-  explicit Reader(std::string_view text) : words_(words_of(text)) {}
+  using WordReader::describe;
+  using WordReader::WordReader;
 
   Caption read() {
     if (ground()) expect(",");
@@ -55,15 +31,15 @@ class Reader {
     const auto row = optional_row();
     if (row) expect(":");
     statements();
-    if (row) order_as(*row);
+    if (row) order_as(*row, 0);
     while (!at_end()) {
-      if (!ground_after() && !place_after() && !row_after()) fail();
+      if (!ground_after() && !place_after() && !row_after()) fail_at_rest();
     }
     settle_places();
+    check_all_related();
+    check_background();
     return std::move(caption_);
   }
-
-  std::string word(size_t i) const { return i < words_.size() ? cat("at '", words_[i], "'") : "at its end"; }
 
  private:
   struct Row {
@@ -71,33 +47,15 @@ class Reader {
     bool is_forward;  // left to right, top to bottom
   };
 
-  bool at_end() const { return at_ == words_.size(); }
-  [[noreturn]] void fail() const { throw NotUnderstood{at_}; }
-
-  // Takes these words if they come next.
-  bool accept(std::string_view phrase) {
-    size_t i = at_;
-    for (const std::string& each : split(phrase, ' ')) {
-      if (i == words_.size() || words_[i++] != each) return false;
-    }
-    at_ = i;
-    return true;
-  }
-  bool accept_one_of(std::initializer_list<std::string_view> phrases) {
-    return std::any_of(phrases.begin(), phrases.end(),
-                       [&](std::string_view phrase) { return accept(phrase); });
-  }
   void expect(std::string_view phrase) {
-    if (!accept(phrase)) fail();
+    if (!accept(phrase)) fail(cat("a '", phrase, "' is missing"));
   }
 
-  // Takes what `rule` reads; where it reads nothing, all is as before.
-  template <typename Rule>
-  auto attempt(const Rule& rule) {
-    const size_t before = at_;
-    auto found = rule();
-    if (!found) at_ = before;
-    return found;
+  [[noreturn]] void fail_at_rest() {
+    if (comes([&] { return accept_one_of({"next to", "beside", "near", "by", "close to"}); }))
+      fail("this tells no order; say left of, right of, above or below");
+    if (comes([&] { return accept("in a row"); })) fail("a row from where to where is missing");
+    fail("this does not fit here");
   }
 
   template <typename Words>
@@ -125,35 +83,41 @@ class Reader {
   }
 
   size_t object() {
-    if (caption_.objects.size() == kMaxToldObjects) fail();
+    const size_t begin = at();
     article();
     ToldObject told;
     told.size = size();
     const auto colour = one_word(kColours);
-    if (!colour) fail();
+    if (!colour) fail("a colour is missing");
     const auto shape = one_word(kShapes);
-    if (!shape) fail();
+    if (!shape) fail("a shape is missing");
+    if (caption_.objects.size() == kMaxToldObjects)
+      throw NotUnderstood{begin, cat("a fifth object; at most ", kMaxToldObjects)};
     told.colour = *colour;
     told.shape = *shape;
     caption_.objects.push_back(told);
-    spots_.emplace_back();
+    said_.push_back({begin, std::nullopt, 0});
     return caption_.objects.size() - 1;
   }
 
   bool ground() {
+    const size_t begin = at();
     const auto colour = attempt([&]() -> std::optional<Colour> {
-      if (caption_.background || !accept_one_of({"on", "against", "with", "in front of"}))
-        return std::nullopt;
+      if (!accept_one_of({"on", "against", "with", "in front of"})) return std::nullopt;
       article();
       const auto found = one_word(kColours);
       return found && accept("background") ? found : std::nullopt;
     });
-    if (colour) caption_.background = colour;
-    return colour.has_value();
+    if (!colour) return false;
+    if (caption_.background) throw NotUnderstood{begin, "two backgrounds"};
+    caption_.background = colour;
+    ground_word_ = begin;
+    return true;
   }
   bool ground_after() {
     return attempt([&] {
       accept(",");
+      accept_one_of({"is", "are"});
       return ground();
     });
   }
@@ -167,10 +131,24 @@ class Reader {
     return std::nullopt;
   }
 
-  void relate(size_t subject, std::pair<Direction, bool> how, size_t target) {
+  // Refuses, at the word that tells it, what was told already or what no picture can show.
+  void relate(size_t subject, std::pair<Direction, bool> how, size_t target, size_t word) {
     const auto [direction, is_first] = how;
-    caption_.relations.push_back(is_first ? Relation{subject, direction, target}
-                                          : Relation{target, direction, subject});
+    const Relation told =
+        is_first ? Relation{subject, direction, target} : Relation{target, direction, subject};
+    if (std::find(caption_.relations.begin(), caption_.relations.end(), told) != caption_.relations.end())
+      throw NotUnderstood{word, "this order is told twice"};
+    if (follows(told.second, direction, told.first))
+      throw NotUnderstood{word, "this contradicts the order told before"};
+    caption_.relations.push_back(told);
+  }
+
+  // Whether the relations so far put one object before another, over others too; they are in no circle.
+  bool follows(size_t first, Direction direction, size_t second) const {
+    return std::any_of(caption_.relations.begin(), caption_.relations.end(), [&](const Relation& each) {
+      return each.first == first && each.direction == direction &&
+             (each.second == second || follows(each.second, direction, second));
+    });
   }
 
   std::optional<Spot> place() {
@@ -197,11 +175,12 @@ class Reader {
     return attempt([&] {
       accept(",");
       accept("is");
-      const size_t word = at_;
+      const size_t word = at();
       const auto found = place();
       if (!found) return false;
-      if (spots_.back().spot) throw NotUnderstood{word};
-      spots_.back() = {found, word};
+      if (said_.back().spot) throw NotUnderstood{word, "two places for one object"};
+      said_.back().spot = found;
+      said_.back().spot_word = word;
       return true;
     });
   }
@@ -219,50 +198,66 @@ class Reader {
   bool row_after() {
     return attempt([&] {
       accept(",");
-      const size_t word = at_;
+      const size_t word = at();
       const auto row = optional_row();
       if (row) order_as(*row, word);
       return row.has_value();
     });
   }
 
-  void order_as(Row row, size_t word = 0) {
-    if (caption_.objects.size() < 2 || !caption_.relations.empty()) throw NotUnderstood{word};
-    for (size_t i = 1; i < caption_.objects.size(); ++i) relate(i - 1, {row.direction, row.is_forward}, i);
+  void order_as(Row row, size_t word) {
+    if (caption_.objects.size() < 2) throw NotUnderstood{word, "one object has no order"};
+    if (!caption_.relations.empty()) throw NotUnderstood{word, "an order beside the one told before"};
+    for (size_t i = 1; i < caption_.objects.size(); ++i)
+      relate(i - 1, {row.direction, row.is_forward}, i, word);
   }
 
-  // An object and what is said of it. `head_before`: the object that the statement before began with.
-  size_t statement(std::optional<size_t> head_before) {
+  // The objects from `begin` on, the first of which the statement tells of.
+  struct Statement {
+    size_t begin;
+    bool is_bare;  // one object, and no relation to another
+  };
+
+  // An object and what is said of it.
+  Statement statement(std::optional<Statement> before) {
     const size_t head = object();
     size_t subject = head;
+    bool is_bare = true;
     while (true) {
+      size_t word = 0;
       const auto how = attempt([&] {
-        accept(",");
-        accept_one_of({"which", "that"});
+        const bool has_comma = accept(",");
+        const bool is_clear = accept_one_of({"which", "that"}) || !has_comma || is_bare;
         accept("is");
-        return relation();
+        word = at();
+        const auto found = relation();
+        if (found && !is_clear) throw NotUnderstood{word, "this may tell of one object or another"};
+        return found;
       });
       if (!how) break;
+      is_bare = false;
+      const size_t target_word = at();
       if (accept("it")) {
-        if (!head_before) throw NotUnderstood{at_ - 1};
-        relate(subject, *how, *head_before);
+        if (!before) throw NotUnderstood{target_word, "'it' has nothing to refer to"};
+        if (!before->is_bare) throw NotUnderstood{target_word, "'it' may be one object or another"};
+        relate(subject, *how, before->begin, word);
       } else if (accept("both")) {
-        if (head != 2) throw NotUnderstood{at_ - 1};
-        relate(subject, *how, 0);
-        relate(subject, *how, 1);
+        if (head != 2) throw NotUnderstood{target_word, "'both' needs two objects before"};
+        relate(subject, *how, 0, word);
+        relate(subject, *how, 1, word);
       } else {
         const size_t target = object();
-        relate(subject, *how, target);
+        relate(subject, *how, target, word);
         subject = target;
       }
     }
     place_after();
-    return head;
+    return {head, is_bare};
   }
 
   void statements() {
-    size_t head = statement(std::nullopt);
-    while (separator()) head = statement(head);
+    Statement before = statement(std::nullopt);
+    while (separator()) before = statement(before);
   }
 
   // Between two statements. After "and" an object must follow, so that what stops the reader there is named.
@@ -276,42 +271,62 @@ class Reader {
 
   // Whether a colour comes next, with `noun` behind it.
   bool comes_coloured(std::string_view noun) {
-    const size_t before = at_;
-    article();
-    size();
-    const bool found = one_word(kColours).has_value() && (noun.empty() || accept(noun));
-    at_ = before;
-    return found;
+    return comes([&] {
+      article();
+      size();
+      return one_word(kColours).has_value() && (noun.empty() || accept(noun));
+    });
   }
 
   // One object may stand somewhere; several tell their order by it, in one direction.
   void settle_places() {
-    const auto told = std::find_if(spots_.begin(), spots_.end(), [](const auto& each) { return each.spot; });
-    if (told == spots_.end()) return;
-    if (spots_.size() == 1) {
+    const auto told = std::find_if(said_.begin(), said_.end(), [](const Said& each) { return each.spot; });
+    if (told == said_.end()) return;
+    if (said_.size() == 1) {
       caption_.place = place_at(*told->spot);
       return;
     }
-    if (!caption_.relations.empty()) throw NotUnderstood{told->word};
-    const auto has_x = [](const PlacedAt& each) {
+    if (!caption_.relations.empty()) throw NotUnderstood{told->spot_word, "a place beside an order"};
+    const auto has_x = [](const Said& each) {
       return each.spot && each.spot->x.value_or(kMiddle) != kMiddle;
     };
-    const bool is_row = std::any_of(spots_.begin(), spots_.end(), has_x);
+    const bool is_row = std::any_of(said_.begin(), said_.end(), has_x);
     std::array<std::optional<size_t>, 3> line;  // first, middle, last
-    for (size_t i = 0; i < spots_.size(); ++i) {
-      if (!spots_[i].spot) throw NotUnderstood{told->word};
-      const Spot& spot = *spots_[i].spot;
+    for (size_t i = 0; i < said_.size(); ++i) {
+      if (!said_[i].spot) throw NotUnderstood{told->spot_word, "not every object has a place"};
+      const Spot& spot = *said_[i].spot;
       const auto along = is_row ? spot.x : spot.y;
       if (!along || (is_row ? spot.y : spot.x).value_or(kMiddle) != kMiddle)
-        throw NotUnderstood{spots_[i].word};
+        throw NotUnderstood{said_[i].spot_word, "the places of several objects are in no line"};
       auto& here = line.at(*along);
-      if (here) throw NotUnderstood{spots_[i].word};
+      if (here) throw NotUnderstood{said_[i].spot_word, "two objects in one place"};
       here = i;
     }
     std::optional<size_t> before;
     for (const auto& each : line) {
-      if (before && each) relate(*before, {is_row ? Direction::left : Direction::above, true}, *each);
+      if (before && each)
+        relate(*before, {is_row ? Direction::left : Direction::above, true}, *each, told->spot_word);
       if (each) before = each;
+    }
+  }
+
+  // "A above B and C": whether C is below A too is anyone's guess.
+  void check_all_related() const {
+    if (caption_.relations.empty()) return;
+    for (size_t i = 0; i < said_.size(); ++i) {
+      const auto names = [&](const Relation& each) { return each.first == i || each.second == i; };
+      if (std::none_of(caption_.relations.begin(), caption_.relations.end(), names)) {
+        throw NotUnderstood{said_[i].word, cat("nothing tells where the ", to_string(caption_.objects[i]),
+                                               " is, others have an order")};
+      }
+    }
+  }
+
+  // Such an object could not be seen.
+  void check_background() const {
+    for (const ToldObject& each : caption_.objects) {
+      if (each.colour == caption_.background)
+        throw NotUnderstood{ground_word_, cat("the background has the colour of the ", to_string(each))};
     }
   }
 
@@ -323,15 +338,16 @@ class Reader {
     return kGrid.at(spot.y.value_or(kMiddle)).at(spot.x.value_or(kMiddle));
   }
 
-  struct PlacedAt {
+  // Of an object, and where.
+  struct Said {
+    size_t word;  // with which it begins
     std::optional<Spot> spot;
-    size_t word = 0;
+    size_t spot_word;
   };
 
-  std::vector<std::string> words_;
-  size_t at_ = 0;
   Caption caption_;
-  std::vector<PlacedAt> spots_;  // of each object
+  std::vector<Said> said_;  // of each object
+  size_t ground_word_ = 0;
 };
 
 }  // namespace
@@ -341,7 +357,7 @@ CaptionReading read_caption(std::string_view text) {
   try {
     return {reader.read(), ""};
   } catch (const NotUnderstood& problem) {
-    return {std::nullopt, reader.word(problem.at)};
+    return {std::nullopt, reader.describe(problem)};
   }
 }
 

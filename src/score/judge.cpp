@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "ditmesh/base/text.hpp"
+#include "percent.hpp"
 
 namespace ditmesh {
 
@@ -32,7 +33,6 @@ std::string with_preposition(Place place) {
   return cat(place == Place::centre ? "in the " : is_side ? "on the " : "at the ", to_string(place));
 }
 
-std::string percent(double share) { return cat(std::fixed, std::setprecision(1), 100 * share, " %"); }
 std::string rounded(double value) { return cat(std::fixed, std::setprecision(1), value); }
 
 class Judge {
@@ -183,23 +183,42 @@ class Judge {
       const SeenObject* first = match_of(relation.first);
       const SeenObject* second = match_of(relation.second);
       if (first != nullptr && second != nullptr && keeps(relation, *first, *second)) continue;
-      wrong(Aspect::order,
-            cat("the ", colour_and_shape(caption_.objects[relation.first]), " is not ",
-                to_string(relation.direction), " the ", colour_and_shape(caption_.objects[relation.second])));
+      wrong(Aspect::order, cat("the ", name_of(relation.first), " is not ", to_string(relation.direction),
+                               " the ", name_of(relation.second)));
     }
     if (!caption_.place) return;
     const SeenObject* found = match_of(0);
     const PlaceRange range = range_of(*caption_.place);
-    if (found != nullptr && range.x.contains(found->x / width_, limits_.place_slack) &&
-        range.y.contains(found->y / height_, limits_.place_slack)) {
-      return;
-    }
-    const std::string where = found == nullptr
-                                  ? ""
-                                  : cat(": its centre is at ", percent(found->x / width_),
-                                        " of the width and ", percent(found->y / height_), " of the height");
-    wrong(Aspect::order, cat("the ", colour_and_shape(caption_.objects.front()), " is not ",
-                             with_preposition(*caption_.place), where));
+    const std::string where = found == nullptr ? ""
+                                               : outside(range.x, found->x / width_, "width") +
+                                                     outside(range.y, found->y / height_, "height");
+    if (found != nullptr && where.empty()) return;
+    wrong(Aspect::order, cat("the ", name_of(0), " is not ", with_preposition(*caption_.place), where));
+  }
+
+  // What is to be said of a centre's coordinate; nothing if it is in the range.
+  std::string outside(const Interval& range, double value, std::string_view side) const {
+    const double slack = limits_.place_slack;
+    if (range.contains(value, slack)) return "";
+    return cat("; its centre is at ", percent(value), " of the ", side, ", ",
+               percent(std::max(0.0, range.low - slack)), " to ", percent(std::min(1.0, range.high + slack)),
+               " are needed");
+  }
+
+  // "red circle"; where the caption names two of them by size, "small red circle", or "second red circle".
+  std::string name_of(size_t told) const {
+    const auto& all = caption_.objects;
+    const auto count = [&](size_t end, const auto& name) {
+      return std::count_if(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(end),
+                           [&](const ToldObject& each) { return name(each) == name(all[told]); });
+    };
+    const auto in_short = [](const ToldObject& each) { return colour_and_shape(each); };
+    const auto in_full = [](const ToldObject& each) { return ditmesh::to_string(each); };
+    if (count(all.size(), in_short) == 1) return in_short(all[told]);
+    if (count(all.size(), in_full) == 1) return in_full(all[told]);
+    static constexpr std::array<std::string_view, kMaxToldObjects> kOrdinals = {"first", "second", "third",
+                                                                                "fourth"};
+    return cat(kOrdinals.at(static_cast<size_t>(count(told, in_full))), " ", in_full(all[told]));
   }
 
   void judge_background() {

@@ -2,18 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iomanip>
 #include <sstream>
 
 #include "ditmesh/base/text.hpp"
+#include "percent.hpp"
 
 namespace ditmesh {
-
-namespace {
-
-std::string percent(double share) { return cat(std::fixed, std::setprecision(1), 100 * share, " %"); }
-
-}  // namespace
 
 double Share::value() const {
   return total == 0 ? 0 : static_cast<double>(hits) / static_cast<double>(total);

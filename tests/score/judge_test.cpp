@@ -98,7 +98,7 @@ TEST(Judge, OneThingWrong) {
   const Drawing low = Drawing(Colour::white).add(Shape::ring, Colour::green, 128, 190, 24);
   expect_right(low, "a green ring at the bottom");
   expect_wrong(low, "a green ring at the top", {Aspect::order},
-               "the green ring is not at the top: its centre is at 50");
+               "the green ring is not at the top; its centre is at 74");
   expect_wrong(low, "a green ring in the middle", {Aspect::order}, "is not in the centre");
 }
 

@@ -1,7 +1,8 @@
 #pragma once
 // What a caption in plain English tells of a picture of one to four coloured shapes.
 //
-// It reads this grammar; capitals and a full stop at the end make no difference:
+// It reads this grammar; capitals, quotes around the caption and a full stop or exclamation mark at its end
+// make no difference, a semicolon is a comma:
 //
 //   caption   = [ground ","] [opening] (row ":" list | statements) [ground] [place]
 //   opening   = "a picture of" | "there is" | …
@@ -9,10 +10,14 @@
 //   statements= statement {("," | "and" | "with" | ", and" …) statement} [["in a row"] row]
 //   object    = [article] [size] colour shape
 //   relation  = "left of" | "to the right of" | "above" | "over" | …
-//   target    = object | "it" | "both"      "it": what the statement before began with
+//   target    = object | "it" | "both"      "it": the one object of the statement before
 //   row       = "from left to right" | "from bottom to top" | …
 //   place     = "at the top" | "in the bottom left corner" | "in the middle" | …
-//   ground    = ("on" | "against" | "with") article colour "background"
+//   ground    = ["is"] ("on" | "against" | "with") article colour "background"
+//
+// A caption that could be meant in two ways is not understood, so that no picture is right by chance: where a
+// relation is told, every object is in one ("A above B and C" leaves C open). Nor is one that no picture can
+// show: an object of the background's colour, orders that go round in a circle.
 
 #include <optional>
 #include <string>
@@ -57,7 +62,7 @@ inline constexpr size_t kMaxToldObjects = 4;
 
 struct CaptionReading {
   std::optional<Caption> caption;  // nothing if the text is not understood
-  std::string problem;             // then: "at 'purplish'", "at its end"
+  std::string problem;             // then: "after 'and a', at 'purplish': a colour is missing"
 };
 
 CaptionReading read_caption(std::string_view text);
