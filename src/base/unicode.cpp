@@ -120,4 +120,32 @@ bool is_white_space(char32_t c) {
 
 bool is_control(char32_t c) { return category(c) == UTF8PROC_CATEGORY_CC; }
 
+std::string printable(std::string_view text, size_t max_bytes) {
+  const auto escaped = [](uint8_t byte) -> std::string {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    if (byte == '\n') return "\\n";
+    if (byte == '\r') return "\\r";
+    if (byte == '\t') return "\\t";
+    return {'\\', 'x', kDigits[byte / 16], kDigits[byte % 16]};
+  };
+  std::string shown;
+  while (!text.empty()) {
+    utf8proc_int32_t code_point = -1;
+    const auto size = utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
+                                       static_cast<utf8proc_ssize_t>(text.size()), &code_point);
+    const bool is_valid = size > 0;
+    const size_t num_bytes = is_valid ? static_cast<size_t>(size) : 1;
+    std::string character(text.substr(0, num_bytes));
+    if (!is_valid || is_control(static_cast<char32_t>(code_point))) {
+      std::string bytes;
+      for (const char c : character) bytes += escaped(static_cast<uint8_t>(c));
+      character = bytes;
+    }
+    if (shown.size() + character.size() > max_bytes) return shown + "…";
+    shown += character;
+    text.remove_prefix(num_bytes);
+  }
+  return shown;
+}
+
 }  // namespace ditmesh

@@ -50,5 +50,16 @@ TEST(Unicode, KnowsCategories) {
   EXPECT_TRUE(is_control(U'\x07') && is_control(U'\u0085') && !is_control(U' '));
 }
 
+TEST(Unicode, Printable) {
+  EXPECT_EQ(printable("a »red« ring", 100), "a »red« ring");
+  EXPECT_EQ(printable("a\nb\r\tc\x1b[31m\x7f", 100), "a\\nb\\r\\tc\\x1b[31m\\x7f");
+  EXPECT_EQ(printable("\xc2\x9b", 100), "\\xc2\\x9b");  // a control character of two bytes
+  EXPECT_EQ(printable("a\xff\xe2\x82", 100), "a\\xff\\xe2\\x82");
+  EXPECT_EQ(printable("abcdef", 6), "abcdef");
+  EXPECT_EQ(printable("abcdefg", 6), "abcdef…");
+  EXPECT_EQ(printable("abcdeé", 6), "abcde…");
+  EXPECT_EQ(printable("abcd\n", 5), "abcd…");
+}
+
 }  // namespace
 }  // namespace ditmesh

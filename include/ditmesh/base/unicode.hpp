@@ -33,4 +33,8 @@ bool is_number(char32_t c);       // general category N*
 bool is_white_space(char32_t c);  // property White_Space
 bool is_control(char32_t c);      // general category Cc
 
+/// For a line on a terminal: control characters and bytes that are no UTF-8 as "\\n", "\\x1b"; what exceeds
+/// `max_bytes` (after that) is cut off between two characters, and "…" follows.
+std::string printable(std::string_view text, size_t max_bytes);
+
 }  // namespace ditmesh
