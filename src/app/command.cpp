@@ -1,5 +1,6 @@
 #include "command.hpp"
 
+#include <cstdlib>
 #include <iostream>
 
 #include "ditmesh/base/text.hpp"
@@ -69,6 +70,21 @@ std::optional<Options> resolve_options(const Command& command, const std::vector
     return std::nullopt;
   }
   return parsed.options;
+}
+
+std::optional<Options> resolve_options_alone(const Command& command,
+                                             const std::vector<std::string>& arguments) {
+  auto options = resolve_options(command, arguments);
+  const auto of_mpirun = [](const char* name) {  // no MPI is started for this
+    const char* text = std::getenv(name);
+    return text != nullptr ? parse_int(text).value_or(0) : 0;
+  };
+  const int64_t num_processes = of_mpirun("OMPI_COMM_WORLD_SIZE");
+  if (!options || num_processes <= 1) return options;
+  if (of_mpirun("OMPI_COMM_WORLD_RANK") != 0) return std::nullopt;
+  throw ConfigError(
+      cat("ditmesh ", command.spec.name, " runs in one process, mpirun started ", num_processes),
+      "start it without mpirun");
 }
 
 }  // namespace ditmesh

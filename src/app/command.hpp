@@ -40,9 +40,14 @@ Command export_command();
 Command trace_command();
 Command doctor_command();
 
-/// Resolves the options of a command that runs in one process, says warnings, and handles
-/// --help and --print-config: nothing is returned when there is nothing left to do.
+/// Resolves the options of a command in this process, says warnings, and handles --help and --print-config:
+/// nothing is returned when there is nothing left to do.
 std::optional<Options> resolve_options(const Command& command, const std::vector<std::string>& arguments);
+
+/// The same for a command that does not share its work: where mpirun started several processes, the first
+/// throws ConfigError and the others have nothing left to do, so that nothing is done or said twice.
+std::optional<Options> resolve_options_alone(const Command& command,
+                                             const std::vector<std::string>& arguments);
 
 /// The same for a command that runs on several ranks: rank 0 resolves, all learn. Throws AgreedError.
 std::optional<Options> share_options(const MpiSession& mpi, const Command& command,

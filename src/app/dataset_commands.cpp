@@ -27,7 +27,7 @@ namespace {
 const OptionSpec kJson = {"json", OptionKind::flag, "", "", "print JSON"};
 
 ExitCode run_inspect(const Command& command, const ProgramArguments& arguments) {
-  const auto options = resolve_options(command, arguments.after_command);
+  const auto options = resolve_options_alone(command, arguments.after_command);
   if (!options) return ExitCode::done;
   const std::string& output = options->text("OUTPUT");
   const bool as_json = options->flag("json");
@@ -158,7 +158,7 @@ ExitCode run_index(const Command& command, const ProgramArguments& arguments) {
 }
 
 ExitCode run_compare(const Command& command, const ProgramArguments& arguments) {
-  const auto options = resolve_options(command, arguments.after_command);
+  const auto options = resolve_options_alone(command, arguments.after_command);
   if (!options) return ExitCode::done;
   const Dataset a(options->text("A"));
   const Dataset b(options->text("B"));

@@ -5,12 +5,17 @@
 
 #include "command.hpp"
 #include "ditmesh/base/text.hpp"
+#include "ditmesh/base/unicode.hpp"
 #include "ditmesh/dataset/reader.hpp"
 #include "ditmesh/score/tally.hpp"
 
 namespace ditmesh {
 
 namespace {
+
+// Prompts are anyone's text, up to megabytes: a line shows the beginning, JSON has all.
+std::string shown_prompt(const std::string& prompt) { return printable(prompt, 200); }
+std::string shown(const std::string& id_or_reason) { return printable(id_or_reason, 500); }
 
 // Says each sample when it is judged: nothing is kept but counts.
 class ScorePrinter {
@@ -22,8 +27,8 @@ class ScorePrinter {
   void tell(const Sample& sample, const std::optional<Judgement>& judgement, const std::string& why) {
     const char* verdict = !judgement ? "not understood" : judgement->is_right() ? "right" : "wrong";
     if (!as_json_) {
-      std::cout << sample.id << " #" << sample.copy << ": " << verdict << (why.empty() ? "" : ": ") << why
-                << " (\"" << sample.prompt << "\")\n";
+      std::cout << shown(sample.id) << " #" << sample.copy << ": " << verdict << (why.empty() ? "" : ": ")
+                << shown(why) << " (\"" << shown_prompt(sample.prompt) << "\")\n";
       return;
     }
     OrderedJson json = {{"id", sample.id},
@@ -41,23 +46,55 @@ class ScorePrinter {
   }
 
   void finish(const Tally& tally) {
-    if (!as_json_) {
+    if (as_json_) {
+      close_document(tally, nullptr);
+    } else {
       std::cout << to_text(tally);
-      return;
     }
+  }
+
+  // A sample could not be read: the document ends here, and says so. Text needs no end.
+  void stop(const Tally& tally, const std::exception& error) {
+    if (as_json_) close_document(tally, error.what());
+  }
+
+ private:
+  void close_document(const Tally& tally, const OrderedJson& error) {
+    OrderedJson totals = to_json(tally);
+    totals["error"] = error;
     std::cout << "\n  ]";
-    const OrderedJson totals = to_json(tally);
     for (const auto& [key, value] : totals.items()) std::cout << ",\n  \"" << key << "\": " << value.dump();
     std::cout << "\n}\n";
   }
 
- private:
   bool as_json_;
   bool is_first_ = true;
 };
 
+// Returns which caption was not understood first, and why.
+std::string judge_all(const Dataset& dataset, Tally& tally, ScorePrinter& printer) {
+  std::string first_problem;
+  for (int64_t i = 0; i < dataset.size(); ++i) {
+    const DatasetRow& row = dataset.row(i);
+    if (row.status != SampleStatus::done) continue;
+    const std::string& prompt = row.sample.prompt;
+    const CaptionReading reading = read_caption(prompt);
+    if (!reading.caption) {
+      if (tally.not_understood++ == 0)
+        first_problem = cat("'", shown_prompt(prompt), "' ", shown(reading.problem));
+      printer.tell(row.sample, std::nullopt, reading.problem);
+      continue;
+    }
+    const Image image = dataset.pixels(i);
+    const Judgement judgement = judge({image.height, image.width, image.pixels}, *reading.caption);
+    tally.add(*reading.caption, judgement);
+    printer.tell(row.sample, judgement, judgement.why);
+  }
+  return first_problem;
+}
+
 ExitCode run_score(const Command& command, const ProgramArguments& arguments) {
-  const auto options = resolve_options(command, arguments.after_command);
+  const auto options = resolve_options_alone(command, arguments.after_command);
   if (!options) return ExitCode::done;
   const Dataset dataset(options->text("OUTPUT"));
   Tally tally;
@@ -72,19 +109,11 @@ ExitCode run_score(const Command& command, const ProgramArguments& arguments) {
 
   ScorePrinter printer(options->flag("json"));
   std::string first_problem;
-  for (int64_t i = 0; i < dataset.size(); ++i) {
-    const DatasetRow& row = dataset.row(i);
-    if (row.status != SampleStatus::done) continue;
-    const CaptionReading reading = read_caption(row.sample.prompt);
-    if (!reading.caption) {
-      if (tally.not_understood++ == 0) first_problem = cat("'", row.sample.prompt, "' ", reading.problem);
-      printer.tell(row.sample, std::nullopt, reading.problem);
-      continue;
-    }
-    const Image image = dataset.pixels(i);
-    const Judgement judgement = judge({image.height, image.width, image.pixels}, *reading.caption);
-    tally.add(*reading.caption, judgement);
-    printer.tell(row.sample, judgement, judgement.why);
+  try {
+    first_problem = judge_all(dataset, tally, printer);
+  } catch (const std::exception& error) {
+    printer.stop(tally, error);
+    throw;
   }
   printer.finish(tally);
   if (tally.right.total == 0) {
@@ -102,7 +131,8 @@ Command score_command() {
            "Judges whether pictures of coloured shapes show what their captions tell (models/shapes).",
            "OUTPUT [--json]",
            {"OUTPUT"},
-           {{"json", OptionKind::flag, "", "", "print JSON"}},
+           {{"json", OptionKind::flag, "", "",
+             "print JSON; its \"error\" is null if every picture could be read"}},
            {"ditmesh score shapes", "ditmesh score shapes --json > score.json"}},
           run_score};
 }

@@ -83,7 +83,7 @@ void plot(const AttemptTrace& trace, const std::string& path) {
 }
 
 ExitCode run_trace(const Command& command, const ProgramArguments& arguments) {
-  const auto options = resolve_options(command, arguments.after_command);
+  const auto options = resolve_options_alone(command, arguments.after_command);
   if (!options) return ExitCode::done;
   const Log log = make_log();
   const TracedAttempt attempt = choose_attempt(*options);
