@@ -13,6 +13,7 @@ import hints
 import scenes
 
 CHUNK = 2000  # scenes that one worker makes at a time
+COUNT_SHARES = [0.20, 0.40, 0.40]  # more scenes of three objects than in tests: they are the hardest
 CAPTIONS = 4  # per picture, in different words
 CHUNK_PICTURES = [scenes.PICTURES[i] for i in (0, 1, 0, 2, 0)]  # 60 %, 20 %, 20 %
 TEXTS = ("t5", "clip", "marks", "facts")  # what a chunk holds beside what drawing needs
@@ -28,7 +29,7 @@ def make_chunk(job):
     """What drawing needs of scenes of one size, the ids and marks of CAPTIONS captions of each, and the facts they tell."""
     seed, picture, count = job
     rng = random.Random(f"captions {seed}")
-    made = scenes.make_scenes(count, f"chunk {seed}", "training", picture)
+    made = scenes.make_scenes(count, f"chunk {seed}", "training", picture, COUNT_SHARES)
     found = {"t5": [], "clip": [], "marks": []}
     for text, scene in made:
         for text in [text] + [scenes.caption(scene, rng) for _ in range(CAPTIONS - 1)]:

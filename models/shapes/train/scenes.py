@@ -31,6 +31,7 @@ COLOURS = {
 SIZES = {"small": (0.085, 0.10), "medium": (0.13, 0.15), "large": (0.20, 0.23)}
 PICTURES = [(256, 256), (192, 320), (320, 192)]  # height, width
 PICTURE_SHARES = [0.6, 0.2, 0.2]
+COUNT_SHARES = [0.30, 0.45, 0.25]  # of scenes with one, two, three objects
 REACH = 1.15  # no shape reaches further from its centre than REACH radii
 GRADIENT = 0.12  # the background is lighter and darker by so much of 255 at most, towards the corners
 MARGIN = 0.01  # around each shape, as a share of the picture's scale
@@ -145,9 +146,9 @@ def put_triple(rng, picture, objects, relations):
                for i, o in enumerate(objects))
 
 
-def draw_scene(rng, picture=None):
+def draw_scene(rng, picture=None, counts=COUNT_SHARES):
     picture = picture or rng.choices(PICTURES, PICTURE_SHARES)[0]
-    count = rng.choices([1, 2, 3], [0.30, 0.45, 0.25])[0]
+    count = rng.choices([1, 2, 3], counts)[0]
     colours = rng.sample(list(COLOURS), count + 1)
     scale = scale_of(picture)
     layout = draw_layout(rng, count) if count > 1 else []
@@ -295,12 +296,12 @@ def two_and_one(rng, names, axis, second):
 # --- sets of scenes -----------------------------------------------------------------------------------------------
 
 
-def make_scenes(count, seed, kind="training", picture=None):
+def make_scenes(count, seed, kind="training", picture=None, counts=COUNT_SHARES):
     """(caption, scene) pairs. kind: training, held-out, unseen-pairs."""
     rng = random.Random(f"{kind} {seed}")
     made = []
     while len(made) < count:
-        scene = draw_scene(rng, picture)
+        scene = draw_scene(rng, picture, counts)
         if kind == "unseen-pairs":
             shape, colour = rng.choice(sorted(UNSEEN_PAIRS))
             used = [o["colour"] for o in scene["objects"]] + [scene["background"]]
