@@ -99,6 +99,10 @@ std::string counted(int64_t number, std::string_view noun) {
   return cat(number, ' ', noun, number == 1 ? "" : "s");
 }
 
+std::string fixed(double value, int digits) { return cat(std::fixed, std::setprecision(digits), value); }
+
+std::string percent(double share) { return cat(fixed(100 * share, 1), " %"); }
+
 std::string human_bytes(uint64_t bytes) {
   constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
   double value = static_cast<double>(bytes);
@@ -107,11 +111,11 @@ std::string human_bytes(uint64_t bytes) {
     value /= 1024;
     ++unit;
   }
-  return cat(std::fixed, std::setprecision(unit == 0 ? 0 : 1), value, " ", kUnits[unit]);
+  return cat(fixed(value, unit == 0 ? 0 : 1), " ", kUnits[unit]);
 }
 
 std::string human_seconds(double seconds) {
-  if (seconds < 60) return cat(std::fixed, std::setprecision(1), seconds, " s");
+  if (seconds < 60) return cat(fixed(seconds, 1), " s");
   const auto whole = static_cast<int64_t>(std::llround(seconds));
   return cat(whole / 3600, ":", std::setw(2), std::setfill('0'), whole / 60 % 60, ":", std::setw(2),
              whole % 60);

@@ -14,8 +14,6 @@ constexpr size_t kMaxGroups = 30;
 
 double hours(double seconds) { return seconds / 3600; }
 
-std::string fixed(double value, int digits) { return cat(std::fixed, std::setprecision(digits), value); }
-
 std::string money(double seconds, std::optional<double> price) {
   return price ? cat("  ", std::setw(12), fixed(hours(seconds) * *price, 2)) : std::string();
 }

@@ -3,19 +3,17 @@
 #include <algorithm>
 #include <cmath>
 
+#include "pixel_index.hpp"
+
 namespace ditmesh {
 
 namespace {
-
-size_t place(int32_t y, int32_t x, int32_t width) {
-  return static_cast<size_t>(y) * static_cast<size_t>(width) + static_cast<size_t>(x);
-}
 
 uint8_t most_common_along_border(const std::vector<uint8_t>& labels, int32_t height, int32_t width) {
   std::array<int64_t, kColours.size()> counts{};
   for (int32_t y = 0; y < height; ++y) {
     for (int32_t x = 0; x < width; x += (y == 0 || y == height - 1) ? 1 : std::max(1, width - 1))
-      ++counts.at(labels[place(y, x, width)]);
+      ++counts.at(labels[pixel_index(y, x, width)]);
   }
   return static_cast<uint8_t>(std::max_element(counts.begin(), counts.end()) - counts.begin());
 }
@@ -75,9 +73,10 @@ std::vector<uint8_t> inner_pixels(const std::vector<uint8_t>& labels, int32_t he
   std::vector<uint8_t> along(labels.size(), 0);
   for (int32_t y = 0; y < height; ++y) {
     for (int32_t x = reach; x + reach < width; ++x) {
-      const auto first = labels.begin() + static_cast<std::ptrdiff_t>(place(y, x - reach, width));
-      const auto last = labels.begin() + static_cast<std::ptrdiff_t>(place(y, x + reach, width));
-      along[place(y, x, width)] = std::all_of(first, last, [&](uint8_t label) { return label == *last; });
+      const auto first = labels.begin() + static_cast<std::ptrdiff_t>(pixel_index(y, x - reach, width));
+      const auto last = labels.begin() + static_cast<std::ptrdiff_t>(pixel_index(y, x + reach, width));
+      along[pixel_index(y, x, width)] =
+          std::all_of(first, last, [&](uint8_t label) { return label == *last; });
     }
   }
   std::vector<uint8_t> inner(labels.size(), 0);
@@ -85,10 +84,10 @@ std::vector<uint8_t> inner_pixels(const std::vector<uint8_t>& labels, int32_t he
     for (int32_t x = reach; x + reach < width; ++x) {
       bool all = true;
       for (int32_t dy = -reach; dy <= reach && all; ++dy) {
-        const size_t i = place(y + dy, x, width);
-        all = along[i] != 0 && labels[i] == labels[place(y, x, width)];
+        const size_t i = pixel_index(y + dy, x, width);
+        all = along[i] != 0 && labels[i] == labels[pixel_index(y, x, width)];
       }
-      inner[place(y, x, width)] = all;
+      inner[pixel_index(y, x, width)] = all;
     }
   }
   return inner;
@@ -105,7 +104,7 @@ Ground::Ground(const PictureView& picture, const std::vector<uint8_t>& labels)
     PlaneFit inside;
     for (int32_t y = 0; y < height_; ++y) {
       for (int32_t x = y % 2; x < width_; x += 2) {
-        const size_t i = place(y, x, width_);
+        const size_t i = pixel_index(y, x, width_);
         if (labels[i] != label || inner[i] == 0) continue;
         const double value = picture.pixels[3 * i + channel];
         const double from_x = x + 0.5 - 0.5 * width_;

@@ -2,11 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iomanip>
 #include <optional>
 
 #include "ditmesh/base/text.hpp"
-#include "percent.hpp"
 
 namespace ditmesh {
 
@@ -32,8 +30,6 @@ std::string with_preposition(Place place) {
   const bool is_side = place == Place::left || place == Place::right;
   return cat(place == Place::centre ? "in the " : is_side ? "on the " : "at the ", to_string(place));
 }
-
-std::string rounded(double value) { return cat(std::fixed, std::setprecision(1), value); }
 
 class Judge {
  public:
@@ -232,8 +228,8 @@ class Judge {
     for (const SeenObject& object : seen_.objects) {
       if (object.edge_width <= limits_.max_edge_width) continue;
       wrong(Aspect::sharpness,
-            cat("the outline of the ", colour_and_shape(object), " is ", rounded(object.edge_width),
-                " pixels wide, at most ", rounded(limits_.max_edge_width), " are sharp"));
+            cat("the outline of the ", colour_and_shape(object), " is ", fixed(object.edge_width, 1),
+                " pixels wide, at most ", fixed(limits_.max_edge_width, 1), " are sharp"));
     }
   }
 
@@ -241,16 +237,16 @@ class Judge {
     for (const SeenObject& object : seen_.objects) {
       if (object.colour_error <= limits_.max_colour_error) continue;
       wrong(Aspect::palette, cat("the ", colour_and_shape(object), " is of no clear colour: ",
-                                 rounded(object.colour_error), " levels from ", to_string(object.colour)));
+                                 fixed(object.colour_error, 1), " levels from ", to_string(object.colour)));
     }
     if (seen_.background_error > limits_.max_ground_error) {
-      wrong(Aspect::palette, cat("the background is of no clear colour: ", rounded(seen_.background_error),
+      wrong(Aspect::palette, cat("the background is of no clear colour: ", fixed(seen_.background_error, 1),
                                  " levels from ", to_string(seen_.background)));
     }
     if (seen_.strays > limits_.max_strays) {
-      wrong(Aspect::palette, cat(std::fixed, std::setprecision(2), 100 * seen_.strays,
-                                 " % of the picture is neither background nor object, at most ",
-                                 100 * limits_.max_strays, " % may be"));
+      wrong(Aspect::palette,
+            cat(fixed(100 * seen_.strays, 2), " % of the picture is neither background nor object, at most ",
+                fixed(100 * limits_.max_strays, 2), " % may be"));
     }
   }
 

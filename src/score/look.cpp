@@ -9,6 +9,7 @@
 #include "ditmesh/score/shape.hpp"
 #include "fit.hpp"
 #include "ground.hpp"
+#include "pixel_index.hpp"
 #include "regions.hpp"
 
 namespace ditmesh {
@@ -44,9 +45,7 @@ struct Canvas {
   const Ground& ground;
   const Regions& regions;
 
-  size_t index(int32_t y, int32_t x) const {
-    return static_cast<size_t>(y) * static_cast<size_t>(picture.width) + static_cast<size_t>(x);
-  }
+  size_t index(int32_t y, int32_t x) const { return pixel_index(y, x, picture.width); }
 };
 
 std::vector<Patch> patches_of(const Canvas& canvas, const std::vector<uint8_t>& inner) {
@@ -224,8 +223,7 @@ Seen look_at(const PictureView& picture) {
   for (int32_t y = 0; y < picture.height; ++y) {
     for (int32_t x = 0; x < picture.width; ++x) {
       const Rgb pixel = picture.at(y, x);
-      uint8_t& label =
-          labels[static_cast<size_t>(y) * static_cast<size_t>(picture.width) + static_cast<size_t>(x)];
+      uint8_t& label = labels[pixel_index(y, x, picture.width)];
       if (squared_distance(pixel, ground.at(y, x)) < squared_distance(pixel, rgb_of(kColours.at(label))))
         label = ground_label;
     }

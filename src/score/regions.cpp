@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "pixel_index.hpp"
+
 namespace ditmesh {
 
 namespace {
@@ -13,8 +15,7 @@ void for_neighbours(size_t i, int32_t height, int32_t width, const Visit& visit)
   const auto x = static_cast<int32_t>(i % static_cast<size_t>(width));
   for (int32_t v = std::max(0, y - 1); v <= std::min(height - 1, y + 1); ++v) {
     for (int32_t u = std::max(0, x - 1); u <= std::min(width - 1, x + 1); ++u) {
-      if (v != y || u != x)
-        visit(static_cast<size_t>(v) * static_cast<size_t>(width) + static_cast<size_t>(u));
+      if (v != y || u != x) visit(pixel_index(v, u, width));
     }
   }
 }

@@ -5,7 +5,6 @@
 #include <sstream>
 
 #include "ditmesh/base/text.hpp"
-#include "percent.hpp"
 
 namespace ditmesh {
 

@@ -21,7 +21,7 @@ struct Remark {
   std::string text;
 };
 
-std::string percent(double share) { return cat(std::lround(share * 100), " %"); }
+std::string whole_percent(double share) { return cat(std::lround(share * 100), " %"); }
 
 std::string doing(Phase phase) {
   switch (phase) {
@@ -44,9 +44,9 @@ void remark_on_waits(const TraceSummary& summary, double all_s, std::vector<Rema
   double all_waits_s = 0;
   for (const WaitedFor& wait : summary.waits) all_waits_s += wait.seconds;
   remarks.push_back({all_waits_s / all_s,
-                     cat("rank ", longest.rank, " waits ", percent(longest.seconds / rank->total_s),
+                     cat("rank ", longest.rank, " waits ", whole_percent(longest.seconds / rank->total_s),
                          " of its time for rank ", longest.for_rank, "'s ", doing(longest.phase),
-                         "; all such waits are ", percent(all_waits_s / all_s),
+                         "; all such waits are ", whole_percent(all_waits_s / all_s),
                          summary.communication_efficiency > 0.9
                              ? ": at the end of a short job, ranks run out of batches at different times"
                              : "")});
@@ -85,7 +85,7 @@ std::vector<std::string> remarks_on(const TraceSummary& summary) {
   remark_on_waits(summary, all_s, remarks);
   remark_on_slow_ranks(summary, remarks);
   const auto add = [&](double seconds, const std::string& before, const std::string& after) {
-    remarks.push_back({seconds / all_s, cat(before, percent(seconds / all_s), after)});
+    remarks.push_back({seconds / all_s, cat(before, whole_percent(seconds / all_s), after)});
   };
   add(summary.seconds(Phase::set_up) + summary.seconds(Phase::load), "set-up and reading weights take ",
       " of the ranks' time: longer jobs and fewer restarts use the devices better");
@@ -105,9 +105,9 @@ std::vector<std::string> remarks_on(const TraceSummary& summary) {
     if (remark.share >= kWorthTelling) texts.push_back(std::move(remark.text));
   }
   if (texts.empty()) {
-    texts.push_back(cat(percent(summary.utilisation),
-                        " of the ranks' time makes pictures, and nothing else takes ", percent(kWorthTelling),
-                        " of it"));
+    texts.push_back(cat(whole_percent(summary.utilisation),
+                        " of the ranks' time makes pictures, and nothing else takes ",
+                        whole_percent(kWorthTelling), " of it"));
   }
   return texts;
 }

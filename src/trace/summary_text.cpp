@@ -15,8 +15,6 @@ namespace {
 // A job of thousands of ranks is not listed rank by rank.
 constexpr size_t kMaxListed = 32;
 
-std::string percent(double share) { return cat(std::fixed, std::setprecision(1), share * 100, " %"); }
-
 // Parts of a second too: traces are about them.
 std::string short_seconds(double seconds) {
   if (seconds < 1e-3) return cat(std::lround(seconds * 1e6), " µs");

@@ -73,6 +73,10 @@ TEST(Text, HumanNumbers) {
   EXPECT_EQ(human_bytes(1023), "1023 B");
   EXPECT_EQ(human_bytes(1536), "1.5 KiB");
   EXPECT_EQ(human_bytes(uint64_t{8} << 30), "8.0 GiB");
+  EXPECT_EQ(fixed(2.345, 1), "2.3");
+  EXPECT_EQ(fixed(-7, 2), "-7.00");
+  EXPECT_EQ(percent(0.525), "52.5 %");
+  EXPECT_EQ(percent(1), "100.0 %");
   EXPECT_EQ(human_seconds(12.34), "12.3 s");
   EXPECT_EQ(human_seconds(3725), "1:02:05");
 }

@@ -58,6 +58,12 @@ std::string did_you_mean(std::string_view text, const std::vector<std::string>& 
 /// counted(1, "shard") → "1 shard", counted(3, "shard") → "3 shards".
 std::string counted(int64_t number, std::string_view noun);
 
+/// fixed(2.345, 1) → "2.3".
+std::string fixed(double value, int digits);
+
+/// 0.525 → "52.5 %".
+std::string percent(double share);
+
 /// 1536 → "1.5 KiB".
 std::string human_bytes(uint64_t bytes);
 

@@ -9,7 +9,7 @@ import torch
 
 import hints
 import scenes
-from data import CHUNK_PICTURES, TEXTS, drawn, drawn_windows, stored
+from data import CHUNK_PICTURES, TEXTS, drawn, drawn_windows, parts_of, stored
 
 RATE = 8e-4
 WINDOW = 128  # pixels; four fifths of the time it learns from windows, then from whole pictures
@@ -113,7 +113,7 @@ def make_pool(run, vae, chunks):
             break
         chunk, latents = chunks[number], []
         picture = chunk["picture"]
-        for chosen in np.array_split(np.arange(len(chunk["rows"])), math.ceil(len(chunk["rows"]) / 250)):
+        for chosen in parts_of(chunk):
             latents.append(encoder.encode(drawn(chunk, chosen, run.device).to(half)).latent_dist.mean.half())
         told = {key: torch.from_numpy(chunk[key]).to(run.device) for key in TEXTS}
         seen = hints.what_is_where(torch.from_numpy(chunk["rows"]).to(run.device), told["facts"], picture)

@@ -63,15 +63,25 @@ class Chunks:
         self.pool.join()
 
 
+def to_draw(chunk, chosen, device):
+    return (torch.from_numpy(chunk[key][chosen]).to(device) for key in ("rows", "grounds"))
+
+
+def parts_of(chunk):
+    """The numbers of its scenes, some hundreds at a time: what the device draws at once."""
+    count = len(chunk["rows"])
+    return np.array_split(np.arange(count), math.ceil(count / 250))
+
+
 def drawn(chunk, chosen, device):
     """Whole pictures in -1..1."""
-    rows, grounds = (torch.from_numpy(chunk[k][chosen]).to(device) for k in ("rows", "grounds"))
+    rows, grounds = to_draw(chunk, chosen, device)
     return scenes.draw(rows, grounds, chunk["picture"]) * 2 - 1
 
 
 def drawn_windows(chunk, chosen, side, device):
     """In -1..1, of each picture a square window near one of its shapes: more edges than a whole picture has."""
-    rows, grounds = (torch.from_numpy(chunk[k][chosen]).to(device) for k in ("rows", "grounds"))
+    rows, grounds = to_draw(chunk, chosen, device)
     which = torch.rand(len(rows), 3, device=device).masked_fill(rows[:, :, 2] == 0, -1).argmax(1)
     centre = rows[torch.arange(len(rows), device=device), which][:, [1, 0]]
     spread = (torch.rand(len(rows), 2, device=device) - 0.5) * side
@@ -87,7 +97,7 @@ def stored(chunks, count, size, draw_some):
         chunk = chunks[number]
         number += 1
         if size is None or chunk["picture"] == size:
-            for chosen in np.array_split(np.arange(len(chunk["rows"])), math.ceil(len(chunk["rows"]) / 250)):
+            for chosen in parts_of(chunk):
                 parts.append(((draw_some(chunk, chosen) + 1) * 127.5).round().to(torch.uint8))
                 found += len(chosen)
     return torch.cat(parts)

@@ -26,11 +26,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+import results
 from drawn_dataset import write_dataset
 from scenes import COLOURS, REACH, SHAPES, distance, draw_scenes, grid, make_scenes, make_wrong_scene, spot
 
 ATTRIBUTES = ("colour", "shape", "size", "order")  # of make_wrong_scene
-ROOT = Path(__file__).resolve().parents[3]
 
 
 def box_blur(picture, side=9):
@@ -170,13 +170,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--each", type=int, default=1000, metavar="N", help="scenes of each sort")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--binary", default=str(ROOT / "build/release/bin/ditmesh"))
+    parser.add_argument("--binary", default=str(results.ROOT / "build/release/bin/ditmesh"))
     parser.add_argument("--to", type=Path, help="default: results/judge-COMMIT.json")
     args = parser.parse_args()
-    commit = subprocess.check_output(["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--exclude=*"], text=True).strip()
-    to = args.to or ROOT / f"results/judge-{commit}.json"
-    if to.exists():
-        sys.exit(f"{to} is there already: remove it, or give another --to")
+    to = results.new_file("judge", args.to)
     rows, all_reached = [], True
     print(f"{'sort':52} {'said':5} {'share':>8}   95 % interval      goal")
     for name, says_yes, goal, pictures in sorts(args.each, args.seed):
@@ -196,7 +193,7 @@ def main():
                      "ms_a_picture": 1e3 * seconds / len(pictures)})
     cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
     report = {"what": "what ditmesh score says of drawn scenes; intervals of 95 % (Wilson)",
-              "command": f"models/shapes/train/measure_judge.py --each {args.each} --seed {args.seed}", "commit": commit,
+              "command": f"models/shapes/train/measure_judge.py --each {args.each} --seed {args.seed}", "commit": results.commit(),
               "machine": cpu, "sorts": rows}
     to.write_text(json.dumps(report, indent=2) + "\n")
     print(f"written: {to}")

@@ -17,7 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[3]
+from results import ROOT, new_file
+
 SHAPES = ROOT / "models/shapes"
 RUNS = [("held-out.jsonl", steps, dtype) for dtype in ("fp32", "bf16") for steps in (28, 20, 8)] + [("unseen-pairs.jsonl", 28, "fp32")]
 
@@ -53,12 +54,7 @@ def main():
     args = parser.parse_args()
     os.environ.setdefault("OMPI_ALLOW_RUN_AS_ROOT", "1")
     os.environ.setdefault("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")
-    to = args.to
-    if to is None:
-        commit = subprocess.check_output(["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--exclude=*"], text=True).strip()
-        to = ROOT / f"results/shapes-{commit}.json"
-    if to.exists():
-        sys.exit(f"{to} is there already: remove it, or give another --to")
+    to = new_file("shapes", args.to)
     rows = []
     print(f"{'captions':20} {'steps':>5} {'dtype':5} {'right':>7}   95 % interval      1, 2, 3 objects")
     with tempfile.TemporaryDirectory() as scratch:

@@ -59,7 +59,7 @@ def predict(networks, x, s, t5_ids, clip_ids, rotary):
 
 
 def noise_levels(count, device):
-    """Half logit-normal; half of them shifted by 10 towards noise, where it is decided what stands where."""
+    """All logit-normal; every second one is then shifted by 10 towards noise, where it is decided what stands where."""
     s = torch.randn(count, device=device).sigmoid()
     return torch.where(torch.arange(count, device=device) % 2 == 0, s, 10 * s / (1 + 9 * s))
 
@@ -174,13 +174,13 @@ class Learner:
             images = self.sample(vae, [text for text, _ in made], picture, seed=0)
             pixels = (images * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
             drawn += [(f"{len(drawn) + i:03}", text, image) for i, ((text, _), image) in enumerate(zip(made, pixels))]
-        folder = self.run.work / f"samples-{step:06}"
-        scenes.contact_sheet([image for _, _, image in drawn], folder.with_suffix(".png"), columns=12)
-        shutil.rmtree(folder, ignore_errors=True)
-        write_dataset(folder, drawn)
+        samples = self.run.work / f"samples-{step:06}"
+        scenes.contact_sheet([image for _, _, image in drawn], samples.with_suffix(".png"), columns=12)
+        shutil.rmtree(samples, ignore_errors=True)
+        write_dataset(samples, drawn)
         if not self.run.args.score:
             return {}
-        scored = subprocess.run([self.run.args.score, "score", folder, "--json"], check=True, capture_output=True, text=True).stdout
+        scored = subprocess.run([self.run.args.score, "score", samples, "--json"], check=True, capture_output=True, text=True).stdout
         found = json.loads(scored)
         return {"captions": len(drawn), "right": found["right"]["share"], **{key: each["share"] for key, each in found["aspects"].items()}}
 
