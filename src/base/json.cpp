@@ -48,6 +48,14 @@ const Json& JsonObject::at(const std::string& key) const {
   return value_.at(key);
 }
 
+void JsonObject::allow_only(const std::vector<std::string>& keys) const {
+  for (const auto& [key, unused] : value_.items()) {
+    if (std::find(keys.begin(), keys.end(), key) != keys.end()) continue;
+    throw ConfigError(cat(name_, ": there is no field '", key, "'", did_you_mean(key, keys)),
+                      cat("the fields are ", join(keys, ", ")));
+  }
+}
+
 int64_t JsonObject::dimension(const std::string& key) const {
   const auto value = get<int64_t>(key);
   if (value < 1) throw ConfigError(cat(name_, ": field '", key, "' must be at least 1, found ", value));

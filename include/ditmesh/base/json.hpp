@@ -49,6 +49,9 @@ class JsonObject {
     return has(key) ? get<T>(key) : fallback;
   }
 
+  /// Throws ConfigError for a field of another name, with the nearest that is known.
+  void allow_only(const std::vector<std::string>& keys) const;
+
   /// A whole number ≥ 1: a dimension.
   int64_t dimension(const std::string& key) const;
   int64_t dimension_or(const std::string& key, int64_t fallback) const {

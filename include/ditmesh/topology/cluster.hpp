@@ -117,6 +117,7 @@ struct DeviceModel {
   double memory_bytes_per_s = 0;
   std::map<std::string, double> peak_flops{};  // by dtype: "bf16", dense
   Link nvlink{};                               // one of its NVLinks; bandwidth 0: it has none
+  Link pcie{};                                 // the slot it usually sits in
 
   bool operator==(const DeviceModel&) const = default;
 };

@@ -1,0 +1,22 @@
+# The clusters and device models of topology/ as text in the program, so that their names are known everywhere.
+
+set(_shipped ${PROJECT_BINARY_DIR}/shipped_topology.cpp)
+set(_text "#include \"ditmesh/topology/shipped.hpp\"\n\nnamespace ditmesh {\n")
+foreach(_kind clusters device_models)
+  set(_folder ${PROJECT_SOURCE_DIR}/topology)
+  if(_kind STREQUAL device_models)
+    set(_folder ${PROJECT_SOURCE_DIR}/topology/devices)
+  endif()
+  file(GLOB _files CONFIGURE_DEPENDS ${_folder}/*.json)
+  string(APPEND _text "\nconst std::map<std::string, std::string>& shipped_${_kind}() {\n"
+                      "  static const std::map<std::string, std::string> kTexts = {\n")
+  foreach(_file IN LISTS _files)
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${_file})
+    cmake_path(GET _file STEM _name)
+    file(READ ${_file} _json)
+    string(APPEND _text "      {\"${_name}\", R\"json(${_json})json\"},\n")
+  endforeach()
+  string(APPEND _text "  };\n  return kTexts;\n}\n")
+endforeach()
+file(CONFIGURE OUTPUT ${_shipped} CONTENT "${_text}\n}  // namespace ditmesh\n" @ONLY)
+target_sources(ditmesh_topology PRIVATE ${_shipped})
