@@ -1,0 +1,323 @@
+#include "ditmesh/topology/route.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "ditmesh/base/text.hpp"
+#include "ditmesh/topology/assumed_links.hpp"
+
+namespace ditmesh {
+
+namespace {
+
+// Without peer-to-peer, data is copied into the host's memory and out again: about half the bandwidth, and
+// two more synchronisations.
+constexpr double kShareThroughHost = 0.5;
+constexpr double kLatencyThroughHost_s = 5e-6;
+
+constexpr Link kUnknownNvlink = {20e9, 1e-6};
+
+int up(int first, int thing) { return first + 2 * thing; }
+int down(int first, int thing) { return first + 2 * thing + 1; }
+
+std::vector<int> ancestors(const NodeType& type, int place) {
+  std::vector<int> chain;
+  for (; place != -1; place = type.places[static_cast<size_t>(place)].parent) chain.push_back(place);
+  return chain;
+}
+
+// The innermost place that holds both; -1: none.
+int common_place(const NodeType& type, int a, int b) {
+  const std::vector<int> chain = ancestors(type, a);
+  for (; b != -1; b = type.places[static_cast<size_t>(b)].parent) {
+    if (std::find(chain.begin(), chain.end(), b) != chain.end()) return b;
+  }
+  return -1;
+}
+
+Level level_within(const NodeType& type, int place) {
+  if (place == -1) return Level::socket;
+  switch (type.places[static_cast<size_t>(place)].kind) {
+    case PlaceKind::pcie_switch:
+      return Level::pcie_switch;
+    case PlaceKind::host_bridge:
+      return Level::host_bridge;
+    case PlaceKind::numa:
+      return Level::numa;
+  }
+  return Level::socket;
+}
+
+int count(const auto& things) { return static_cast<int>(things.size()); }
+
+}  // namespace
+
+std::string_view to_string(Level level) {
+  switch (level) {
+    case Level::self:
+      return "self";
+    case Level::nvlink:
+      return "NVLink";
+    case Level::pcie_switch:
+      return "PCIe switch";
+    case Level::host_bridge:
+      return "host bridge";
+    case Level::numa:
+      return "NUMA domain";
+    case Level::socket:
+      return "socket";
+    case Level::leaf:
+      return "leaf switch";
+    case Level::spine:
+      return "spine";
+  }
+  return "?";
+}
+
+Router::Router(Cluster cluster) : cluster_(with_assumed_links(std::move(cluster))) {
+  for (const NodeType& type : cluster_.types) plan_type(type);
+  for (const Node& node : cluster_.nodes) {
+    first_link_.push_back(num_links());
+    add_links(node);
+  }
+  first_switch_link_ = num_links();
+  for (const Switch& each : cluster_.switches) links_.insert(links_.end(), 2, each.uplink);
+}
+
+void Router::plan_type(const NodeType& type) {
+  TypePlan plan;
+  const int devices = count(type.devices);
+  plan.first_place = 2 * devices;
+  plan.first_port = plan.first_place + 2 * count(type.places);
+  plan.first_pair = plan.first_port + 2 * devices;
+  plan.first_nic = plan.first_pair + 2 * count(type.nvlinks);
+  plan.size = plan.first_nic + 2 * count(type.nics);
+  plan.nvlink_pair.assign(static_cast<size_t>(devices) * static_cast<size_t>(devices), -1);
+  for (int pair = 0; pair < count(type.nvlinks); ++pair) {
+    const NvlinkPair& ends = type.nvlinks[static_cast<size_t>(pair)];
+    plan.nvlink_pair[static_cast<size_t>(ends.a * devices + ends.b)] = pair;
+    plan.nvlink_pair[static_cast<size_t>(ends.b * devices + ends.a)] = pair;
+  }
+  std::vector<int> users(type.nics.size(), 0);  // devices that are equally near to several share them out
+  for (const Device& device : type.devices) {
+    int best = -1;
+    for (int nic = 0; nic < count(type.nics); ++nic) {
+      const auto rank = [&](int candidate) {
+        const int place = type.nics[static_cast<size_t>(candidate)].place;
+        return std::pair(level_within(type, common_place(type, device.place, place)),
+                         users[static_cast<size_t>(candidate)]);
+      };
+      if (best == -1 || rank(nic) < rank(best)) best = nic;
+    }
+    if (best != -1) ++users[static_cast<size_t>(best)];
+    plan.nearest_nic.push_back(best);
+  }
+  plans_.push_back(std::move(plan));
+}
+
+void Router::add_links(const Node& node) {
+  const NodeType& type = cluster_.type_of(node);
+  const auto nvlink_of = [&](int device) {
+    const auto model = cluster_.models.find(type.devices[static_cast<size_t>(device)].model);
+    return model == cluster_.models.end() ? kUnknownNvlink : model->second.nvlink;
+  };
+  const auto bundle = [](const Link& one, int links) { return Link{one.bytes_per_s * links, one.latency_s}; };
+  for (const Device& device : type.devices) links_.insert(links_.end(), 2, device.pcie);
+  for (const Place& place : type.places) links_.insert(links_.end(), 2, place.uplink);
+  for (int device = 0; device < count(type.devices); ++device) {
+    // Half of a port's latency: a way goes through two.
+    Link port = bundle(nvlink_of(device), type.devices[static_cast<size_t>(device)].nvswitch_links);
+    port.latency_s /= 2;
+    links_.insert(links_.end(), 2, port);
+  }
+  for (const NvlinkPair& pair : type.nvlinks)
+    links_.insert(links_.end(), 2, bundle(nvlink_of(pair.a), pair.links));
+  for (const Nic& nic : type.nics) {
+    links_.insert(links_.end(), 2, Link{nic.link.bytes_per_s, nic.link.latency_s / 2});
+  }
+}
+
+Route Router::route(DeviceId from, DeviceId to) const {
+  Route route;
+  if (from == to) return route;
+  route.bytes_per_s = std::numeric_limits<double>::infinity();
+  if (share_nvswitches(from, to)) {
+    const auto port = [&](DeviceId id) {
+      const auto type = static_cast<size_t>(cluster_.nodes[static_cast<size_t>(id.node)].type);
+      return first_link_[static_cast<size_t>(id.node)] + plans_[type].first_port;
+    };
+    add(route, up(port(from), from.device), Level::nvlink);
+    add(route, down(port(to), to.device), Level::nvlink);
+  } else if (from.node == to.node) {
+    add_in_node(route, from.node, from.device, to.device);
+  } else {
+    cross_network(route, from, to);
+  }
+  return route;
+}
+
+bool Router::share_nvswitches(DeviceId from, DeviceId to) const {
+  if (cluster_.device(from).nvswitch_links == 0 || cluster_.device(to).nvswitch_links == 0) return false;
+  const int domain = cluster_.nodes[static_cast<size_t>(from.node)].nvlink_domain;
+  return from.node == to.node ||
+         (domain != -1 && domain == cluster_.nodes[static_cast<size_t>(to.node)].nvlink_domain);
+}
+
+void Router::add(Route& route, int number, Level level) const {
+  route.level = std::max(route.level, level);
+  route.latency_s += link(number).latency_s;
+  if (link(number).bytes_per_s == 0) return;  // a switch that passes on all it gets
+  route.bytes_per_s = std::min(route.bytes_per_s, link(number).bytes_per_s);
+  route.links.push_back(number);
+}
+
+void Router::climb(Route& route, int node, int from_place, int to_place) const {
+  const Node& at = cluster_.nodes[static_cast<size_t>(node)];
+  const NodeType& type = cluster_.type_of(at);
+  const int first = first_link_[static_cast<size_t>(node)] + plans_[static_cast<size_t>(at.type)].first_place;
+  const int common = common_place(type, from_place, to_place);
+  const Level level = level_within(type, common);
+  route.level = std::max(route.level, level);
+  for (const int place : ancestors(type, from_place)) {
+    if (place == common) break;
+    add(route, up(first, place), level);
+  }
+  std::vector<int> descent = ancestors(type, to_place);
+  descent.erase(std::find(descent.begin(), descent.end(), common), descent.end());
+  std::reverse(descent.begin(), descent.end());
+  for (const int place : descent) add(route, down(first, place), level);
+}
+
+void Router::add_in_node(Route& route, int node, int from, int to) const {
+  const Node& at = cluster_.nodes[static_cast<size_t>(node)];
+  const NodeType& type = cluster_.type_of(at);
+  const TypePlan& plan = plans_[static_cast<size_t>(at.type)];
+  const int first = first_link_[static_cast<size_t>(node)];
+  const int pair =
+      plan.nvlink_pair[static_cast<size_t>(from) * type.devices.size() + static_cast<size_t>(to)];
+  if (pair != -1) {
+    const bool is_forward = from < to;
+    add(route, is_forward ? up(first + plan.first_pair, pair) : down(first + plan.first_pair, pair),
+        Level::nvlink);
+    return;
+  }
+  add(route, up(first, from), Level::pcie_switch);
+  climb(route, node, type.devices[static_cast<size_t>(from)].place,
+        type.devices[static_cast<size_t>(to)].place);
+  add(route, down(first, to), Level::pcie_switch);
+  if (!type.peer_to_peer) {
+    route.bytes_per_s *= kShareThroughHost;
+    route.latency_s += kLatencyThroughHost_s;
+  }
+}
+
+void Router::cross_network(Route& route, DeviceId from, DeviceId to) const {
+  const Node& sender = cluster_.nodes[static_cast<size_t>(from.node)];
+  const Node& receiver = cluster_.nodes[static_cast<size_t>(to.node)];
+  const NodeType& sender_type = cluster_.type_of(sender);
+  const NodeType& receiver_type = cluster_.type_of(receiver);
+  const TypePlan& sender_plan = plans_[static_cast<size_t>(sender.type)];
+  const TypePlan& receiver_plan = plans_[static_cast<size_t>(receiver.type)];
+  int out = sender_plan.nearest_nic[static_cast<size_t>(from.device)];
+  const int in = receiver_plan.nearest_nic[static_cast<size_t>(to.device)];
+  route.level = Level::leaf;
+  if (out == -1 || in == -1) {  // nothing is known of the network but that it is there
+    route.bytes_per_s = 1e9;
+    route.latency_s = 50e-6;
+    return;
+  }
+  const auto leaf = [](const Node& node, int nic) { return node.leaves[static_cast<size_t>(nic)]; };
+  int device = from.device;
+  if (leaf(sender, out) != leaf(receiver, in)) {
+    // Over NVLink to the device beside the NIC of the receiver's rail, if there is one.
+    for (int other = 0; other < count(sender_type.devices); ++other) {
+      const int nic = sender_plan.nearest_nic[static_cast<size_t>(other)];
+      const DeviceId there = {from.node, other};
+      const bool has_nvlink =
+          share_nvswitches(from, there) ||
+          sender_plan.nvlink_pair[static_cast<size_t>(from.device) * sender_type.devices.size() +
+                                  static_cast<size_t>(other)] != -1;
+      if (other != from.device && has_nvlink && leaf(sender, nic) == leaf(receiver, in)) {
+        const Route hop = this->route(from, there);
+        for (const int each : hop.links) add(route, each, Level::nvlink);
+        device = other;
+        out = nic;
+        break;
+      }
+    }
+  }
+  const int first = first_link_[static_cast<size_t>(from.node)];
+  add(route, up(first, device), Level::leaf);
+  climb(route, from.node, sender_type.devices[static_cast<size_t>(device)].place,
+        sender_type.nics[static_cast<size_t>(out)].place);
+  add(route, up(first + sender_plan.first_nic, out), Level::leaf);
+
+  std::vector<int> climbed;  // switches above the sender's leaf
+  for (int at = leaf(sender, out); at != -1; at = cluster_.switches[static_cast<size_t>(at)].parent)
+    climbed.push_back(at);
+  std::vector<int> descent;
+  int common = leaf(receiver, in);
+  while (common != -1 && std::find(climbed.begin(), climbed.end(), common) == climbed.end()) {
+    descent.push_back(common);
+    common = cluster_.switches[static_cast<size_t>(common)].parent;
+  }
+  const bool is_one_leaf = leaf(sender, out) == leaf(receiver, in);
+  const Level level = is_one_leaf ? Level::leaf : Level::spine;
+  route.level = std::max(route.level, level);
+  for (const int each : climbed) {
+    if (each == common) break;
+    add(route, up(first_switch_link_, each), level);
+  }
+  std::reverse(descent.begin(), descent.end());
+  for (const int each : descent) add(route, down(first_switch_link_, each), level);
+
+  const int last = first_link_[static_cast<size_t>(to.node)];
+  add(route, down(last + receiver_plan.first_nic, in), level);
+  climb(route, to.node, receiver_type.nics[static_cast<size_t>(in)].place,
+        receiver_type.devices[static_cast<size_t>(to.device)].place);
+  add(route, down(last, to.device), level);
+}
+
+std::string Router::link_name(int number) const {
+  const bool is_down = number % 2 == 1;
+  const auto arrow = [&](const std::string& low, const std::string& high) {
+    return is_down ? cat(high, " → ", low) : cat(low, " → ", high);
+  };
+  if (number >= first_switch_link_) {
+    const Switch& each = cluster_.switches[static_cast<size_t>((number - first_switch_link_) / 2)];
+    return arrow(each.name,
+                 each.parent == -1 ? "top" : cluster_.switches[static_cast<size_t>(each.parent)].name);
+  }
+  const auto after = std::upper_bound(first_link_.begin(), first_link_.end(), number);
+  const auto index = static_cast<size_t>(after - first_link_.begin() - 1);
+  const Node& node = cluster_.nodes[index];
+  const NodeType& type = cluster_.type_of(node);
+  const TypePlan& plan = plans_[static_cast<size_t>(node.type)];
+  const int within = number - first_link_[index];
+  const auto place_name = [&](int place) {
+    return place == -1 ? std::string("host") : type.places[static_cast<size_t>(place)].name;
+  };
+  const auto thing = [&](int first) { return static_cast<size_t>((within - first) / 2); };
+  std::string text;
+  if (within < plan.first_place) {
+    const Device& device = type.devices[thing(0)];
+    text = arrow(device.name, place_name(device.place));
+  } else if (within < plan.first_port) {
+    const Place& place = type.places[thing(plan.first_place)];
+    text = arrow(place.name, place_name(place.parent));
+  } else if (within < plan.first_pair) {
+    text = arrow(type.devices[thing(plan.first_port)].name, "NVSwitch");
+  } else if (within < plan.first_nic) {
+    const NvlinkPair& pair = type.nvlinks[thing(plan.first_pair)];
+    text =
+        arrow(type.devices[static_cast<size_t>(pair.a)].name, type.devices[static_cast<size_t>(pair.b)].name);
+  } else {
+    const size_t nic = thing(plan.first_nic);
+    const int leaf = node.leaves[nic];
+    text = arrow(type.nics[nic].name,
+                 leaf == -1 ? "network" : cluster_.switches[static_cast<size_t>(leaf)].name);
+  }
+  return cat(node.name, ": ", text);
+}
+
+}  // namespace ditmesh
