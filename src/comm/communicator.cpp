@@ -6,7 +6,7 @@
 
 #include "ditmesh/base/error.hpp"
 #include "ditmesh/base/text.hpp"
-#include "ditmesh/mesh/range.hpp"
+#include "ditmesh/base/range.hpp"
 
 namespace ditmesh {
 

@@ -17,7 +17,7 @@
 #include "ditmesh/base/error.hpp"
 #include "ditmesh/base/text.hpp"
 #include "ditmesh/comm/communicator.hpp"
-#include "ditmesh/mesh/range.hpp"
+#include "ditmesh/base/range.hpp"
 
 namespace ditmesh::testing {
 

@@ -9,7 +9,7 @@
 #include <random>
 #include <vector>
 
-#include "ditmesh/mesh/range.hpp"
+#include "ditmesh/base/range.hpp"
 
 namespace ditmesh::testing {
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "ditmesh/mesh/mesh.hpp"
-#include "ditmesh/mesh/range.hpp"
+#include "ditmesh/base/range.hpp"
 
 namespace ditmesh {
 

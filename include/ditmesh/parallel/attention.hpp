@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "ditmesh/comm/communicator.hpp"
-#include "ditmesh/mesh/range.hpp"
+#include "ditmesh/base/range.hpp"
 
 namespace ditmesh {
 

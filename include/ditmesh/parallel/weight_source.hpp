@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "ditmesh/mesh/range.hpp"
+#include "ditmesh/base/range.hpp"
 
 namespace ditmesh {
 

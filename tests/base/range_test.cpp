@@ -1,4 +1,4 @@
-#include "ditmesh/mesh/range.hpp"
+#include "ditmesh/base/range.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

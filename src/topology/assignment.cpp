@@ -1,0 +1,199 @@
+#include "ditmesh/topology/assignment.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "ditmesh/base/error.hpp"
+#include "ditmesh/base/text.hpp"
+#include "ditmesh/base/range.hpp"
+
+namespace ditmesh {
+
+namespace {
+
+constexpr int kFree = -1;
+
+std::map<std::string, std::vector<int>> by_node(const std::vector<RankStart>& ranks) {
+  std::map<std::string, std::vector<int>> nodes;
+  for (size_t rank = 0; rank < ranks.size(); ++rank)
+    nodes[ranks[rank].node].push_back(static_cast<int>(rank));
+  return nodes;
+}
+
+// The ranks of one node and the devices they see: a matching of each rank to a device of its own.
+class NodeMatching {
+ public:
+  NodeMatching(const std::vector<RankStart>& ranks, std::string node, std::vector<int> members,
+               const std::vector<std::string>& unhealthy)
+      : ranks_(ranks), node_(std::move(node)), members_(std::move(members)) {
+    for (const int rank : members_) {
+      std::vector<std::string>& healthy = visible_[rank];
+      for (const std::string& device : ranks[static_cast<size_t>(rank)].visible) {
+        const bool is_broken =
+            std::find(unhealthy.begin(), unhealthy.end(), cat(node_, " ", device)) != unhealthy.end();
+        if (is_broken) {
+          broken_.insert(device);
+        } else {
+          healthy.push_back(device);
+          holder_.emplace(device, kFree);
+        }
+      }
+    }
+  }
+
+  void match(bool share, std::vector<AssignedDevice>& assigned) {
+    std::vector<int> left_over;
+    for (const int rank : members_) {
+      std::set<std::string> tried;
+      if (visible_[rank].empty()) refuse_blind(rank);
+      if (!find_device(rank, tried)) left_over.push_back(rank);
+    }
+    if (!left_over.empty() && !share) refuse(left_over.front());
+    for (const auto& [device, rank] : holder_) {
+      if (rank != kFree) assign(rank, device, assigned);
+    }
+    size_t turn = 0;
+    for (const int rank : left_over) {
+      const std::vector<std::string>& mine = visible_[rank];
+      assign(rank, mine[turn++ % mine.size()], assigned);
+    }
+  }
+
+ private:
+  // Kuhn's algorithm: takes a free device, or one whose holder finds another.
+  bool find_device(int rank, std::set<std::string>& tried) {
+    for (const std::string& device : visible_[rank]) {
+      if (holder_[device] == kFree) {
+        holder_[device] = rank;
+        return true;
+      }
+    }
+    for (const std::string& device : visible_[rank]) {
+      if (!tried.insert(device).second) continue;
+      if (find_device(holder_[device], tried)) {
+        holder_[device] = rank;
+        return true;
+      }
+    }
+    return false;
+  }
+
+  void assign(int rank, const std::string& device, std::vector<AssignedDevice>& assigned) const {
+    const std::vector<std::string>& all = ranks_[static_cast<size_t>(rank)].visible;
+    const auto at = std::find(all.begin(), all.end(), device) - all.begin();
+    assigned[static_cast<size_t>(rank)] = {device, static_cast<int>(at)};
+  }
+
+  [[noreturn]] void refuse_blind(int rank) const {
+    const bool are_broken = !ranks_[static_cast<size_t>(rank)].visible.empty();
+    throw EnvironmentError(cat("rank ", rank, " on ", node_,
+                               are_broken ? " sees only GPUs that must not be used: " : " sees no GPU",
+                               are_broken ? join(broken_, ", ") : std::string(), ", others of the job do"),
+                           are_broken ? "start no rank there, or mend them"
+                                      : "look at CUDA_VISIBLE_DEVICES there, or give --device cpu");
+  }
+
+  [[noreturn]] void refuse(int rank) const {
+    const auto num_ranks = static_cast<int64_t>(members_.size());
+    const auto num_devices = static_cast<int64_t>(holder_.size());
+    if (num_ranks > num_devices) {
+      throw EnvironmentError(
+          cat(node_, " has ", counted(num_ranks, "rank"), " and ", counted(num_devices, "GPU"), " to be used",
+              broken_.empty() ? std::string() : cat(" (not ", join(broken_, ", "), ")")),
+          cat("start one rank for each GPU (mpirun --map-by ppr:", num_devices,
+              ":node, srun --ntasks-per-node=", num_devices, "), or give --share-devices"));
+    }
+    throw EnvironmentError(
+        cat("rank ", rank, " on ", node_, " finds no GPU of its own: it sees ", join(visible_.at(rank), ", "),
+            ", which ranks need that see no other; the node has ", num_devices),
+        "let every rank see another GPU, or all of them (srun --gpus-per-task=1; unset "
+        "CUDA_VISIBLE_DEVICES), or give --share-devices");
+  }
+
+  const std::vector<RankStart>& ranks_;
+  std::string node_;
+  std::vector<int> members_;
+  std::map<int, std::vector<std::string>> visible_;  // healthy ones
+  std::map<std::string, int> holder_;
+  std::set<std::string> broken_;
+};
+
+bool are_bound_apart(const std::vector<RankStart>& ranks) {
+  std::set<int> seen;
+  for (const RankStart& rank : ranks) {
+    for (const int core : rank.cores) {
+      if (!seen.insert(core).second) return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+std::vector<AssignedDevice> assign_devices(const std::vector<RankStart>& ranks, bool share,
+                                           const std::vector<std::string>& unhealthy) {
+  std::vector<AssignedDevice> assigned(ranks.size());
+  for (const auto& [node, members] : by_node(ranks))
+    NodeMatching(ranks, node, members, unhealthy).match(share, assigned);
+  return assigned;
+}
+
+std::vector<std::vector<int>> assign_cores(const std::vector<RankStart>& ranks,
+                                           const std::vector<std::vector<int>>& numa_domains) {
+  std::vector<std::vector<int>> assigned;
+  if (are_bound_apart(ranks)) {
+    for (const RankStart& rank : ranks) assigned.push_back(rank.cores);
+    return assigned;
+  }
+  std::set<int> allowed;
+  for (const RankStart& rank : ranks) allowed.insert(rank.cores.begin(), rank.cores.end());
+  std::vector<std::vector<int>> domains;  // what is allowed of each
+  for (const std::vector<int>& domain : numa_domains) {
+    domains.emplace_back();
+    for (const int core : domain) {
+      if (allowed.erase(core) > 0) domains.back().push_back(core);
+    }
+    if (domains.back().empty()) domains.pop_back();
+  }
+  if (!allowed.empty()) domains.emplace_back(allowed.begin(), allowed.end());  // of no known domain
+
+  const auto num_ranks = static_cast<int64_t>(ranks.size());
+  const auto num_domains = static_cast<int64_t>(domains.size());
+  if (num_ranks < num_domains) {  // whole domains
+    for (int64_t rank = 0; rank < num_ranks; ++rank) {
+      assigned.emplace_back();
+      const Range mine = part_of(num_domains, num_ranks, rank);
+      for (int64_t i = mine.begin; i < mine.end; ++i) {
+        const std::vector<int>& domain = domains[static_cast<size_t>(i)];
+        assigned.back().insert(assigned.back().end(), domain.begin(), domain.end());
+      }
+    }
+    return assigned;
+  }
+  for (int64_t i = 0; i < num_domains; ++i) {
+    const std::vector<int>& domain = domains[static_cast<size_t>(i)];
+    const auto num_cores = static_cast<int64_t>(domain.size());
+    const int64_t here = part_of(num_ranks, num_domains, i).size();
+    for (int64_t rank = 0; rank < here; ++rank) {
+      if (here > num_cores) {
+        assigned.push_back({domain[static_cast<size_t>(rank % num_cores)]});
+      } else {
+        const Range mine = part_of(num_cores, here, rank);
+        assigned.emplace_back(domain.begin() + mine.begin, domain.begin() + mine.end);
+      }
+    }
+  }
+  return assigned;
+}
+
+void check_launch(const Launch& launch) {
+  if (launch.num_ranks > 1 || launch.num_slurm_tasks <= 1) return;
+  throw EnvironmentError(cat("srun started ", launch.num_slurm_tasks,
+                             " processes, and each is alone: MPI does not know of the others",
+                             launch.has_pmi_of_slurm ? ", although srun offers PMI" : ""),
+                         cat("start it with srun --mpi=pmix -n ", launch.num_slurm_tasks,
+                             " ditmesh … ('srun --mpi=list' shows what it can), or with mpirun"));
+}
+
+}  // namespace ditmesh

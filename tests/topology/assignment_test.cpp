@@ -1,0 +1,168 @@
+#include "ditmesh/topology/assignment.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <random>
+#include <set>
+
+#include "ditmesh/base/error.hpp"
+#include "ditmesh/base/text.hpp"
+#include "ditmesh/topology/cpu_list.hpp"
+
+namespace ditmesh {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::ThrowsMessage;
+
+RankStart on(const char* node, std::string_view visible, std::string_view cores = "") {
+  RankStart rank;
+  rank.node = node;
+  if (!visible.empty()) rank.visible = split(visible, ' ');
+  if (!cores.empty()) rank.cores = parse_cpu_list(cores, "cores");
+  return rank;
+}
+
+// "g0#0 g1#1": device and ordinal of each rank.
+std::string drawn(const std::vector<AssignedDevice>& assigned) {
+  std::vector<std::string> parts;
+  for (const AssignedDevice& device : assigned) parts.push_back(cat(device.bus_id, "#", device.ordinal));
+  return join(parts, " ");
+}
+
+TEST(Assignment, AllSeeAll) {
+  EXPECT_EQ(drawn(assign_devices({on("a", "g0 g1 g2"), on("a", "g0 g1 g2")}, false)), "g0#0 g1#1");
+}
+
+TEST(Assignment, CyclicRanksOverNodes) {
+  EXPECT_EQ(
+      drawn(assign_devices({on("a", "g0 g1"), on("b", "g0 g1"), on("a", "g0 g1"), on("b", "g0 g1")}, false)),
+      "g0#0 g0#0 g1#1 g1#1");
+}
+
+TEST(Assignment, OneEachInAnyNumbering) {
+  EXPECT_EQ(drawn(assign_devices({on("a", "g2"), on("a", "g0"), on("a", "g1")}, false)), "g2#0 g0#0 g1#0");
+  EXPECT_EQ(drawn(assign_devices({on("a", "g3 g1"), on("a", "g1 g3")}, false)), "g3#0 g1#0");
+}
+
+TEST(Assignment, EarlierRanksGiveWay) {
+  EXPECT_EQ(drawn(assign_devices({on("a", "g0 g1"), on("a", "g0")}, false)), "g1#1 g0#0");
+  EXPECT_EQ(
+      drawn(assign_devices({on("a", "g0 g1"), on("a", "g1 g2"), on("a", "g0"), on("a", "g2 g3")}, false)),
+      "g1#1 g2#1 g0#0 g3#1");
+}
+
+TEST(Assignment, BrokenDevicesAreLeftOut) {
+  const std::vector<RankStart> ranks = {on("a", "g0 g1 g2"), on("a", "g0 g1 g2"), on("b", "g0")};
+  EXPECT_EQ(drawn(assign_devices(ranks, false, {"a g0"})), "g1#1 g2#2 g0#0");
+  EXPECT_THAT(
+      [&] {
+        assign_devices(ranks, false, {"a g0", "a g1"});
+      },
+      ThrowsMessage<EnvironmentError>(HasSubstr("a has 2 ranks and 1 GPU to be used (not g0, g1): start one "
+                                                "rank for each GPU (mpirun --map-by ppr:1:node")));
+  EXPECT_THAT(
+      [&] { assign_devices(ranks, false, {"b g0"}); },
+      ThrowsMessage<EnvironmentError>(HasSubstr("rank 2 on b sees only GPUs that must not be used: g0")));
+}
+
+TEST(Assignment, WrongStartsAreNamed) {
+  EXPECT_THAT(
+      [] {
+        assign_devices({on("a", "g0"), on("a", "g0")}, false);
+      },
+      ThrowsMessage<EnvironmentError>(HasSubstr("a has 2 ranks and 1 GPU to be used")));
+  EXPECT_THAT(
+      [] {
+        assign_devices({on("a", "g0"), on("a", "g1"), on("a", "g2"), on("a", "g1 g0"), on("a", "g3 g4")},
+                       false);
+      },
+      ThrowsMessage<EnvironmentError>(HasSubstr("rank 3 on a finds no GPU of its own: it sees g1, g0, which "
+                                                "ranks need that see no other; the node has 5")));
+  EXPECT_THAT(
+      [] {
+        assign_devices({on("a", "g0"), on("a", "")}, false);
+      },
+      ThrowsMessage<EnvironmentError>(HasSubstr("rank 1 on a sees no GPU, others of the job do")));
+}
+
+TEST(Assignment, SharesOnlyIfAsked) {
+  EXPECT_EQ(drawn(assign_devices({on("a", "g0"), on("a", "g0"), on("a", "g0")}, true)), "g0#0 g0#0 g0#0");
+  EXPECT_EQ(
+      drawn(assign_devices({on("a", "g0 g1"), on("a", "g0 g1"), on("a", "g0 g1"), on("a", "g0 g1")}, true)),
+      "g0#0 g1#1 g0#0 g1#1");
+}
+
+TEST(Assignment, IsAMatchingWheneverThereIsOne) {
+  std::mt19937 random(7);
+  for (int round = 0; round < 300; ++round) {
+    // A hidden matching, and more devices for each to see.
+    const int num = 1 + static_cast<int>(random() % 8);
+    std::vector<int> hidden(static_cast<size_t>(num));
+    for (int i = 0; i < num; ++i) hidden[static_cast<size_t>(i)] = i;
+    std::shuffle(hidden.begin(), hidden.end(), random);
+    std::vector<RankStart> ranks;
+    for (int i = 0; i < num; ++i) {
+      std::vector<std::string> visible = {cat("g", hidden[static_cast<size_t>(i)])};
+      for (int other = 0; other < num; ++other) {
+        if (other != hidden[static_cast<size_t>(i)] && random() % 3 == 0) visible.push_back(cat("g", other));
+      }
+      std::shuffle(visible.begin(), visible.end(), random);
+      ranks.push_back(on("a", join(visible, " ")));
+    }
+    std::set<std::string> used;
+    const auto assigned = assign_devices(ranks, false);
+    for (size_t i = 0; i < assigned.size(); ++i) {
+      EXPECT_TRUE(used.insert(assigned[i].bus_id).second);
+      EXPECT_EQ(ranks[i].visible.at(static_cast<size_t>(assigned[i].ordinal)), assigned[i].bus_id);
+    }
+  }
+}
+
+struct Cores {
+  std::vector<std::string> allowed;  // of each rank
+  std::vector<std::string> domains;
+  const char* dealt;
+};
+
+class CoreDeals : public ::testing::TestWithParam<Cores> {};
+
+TEST_P(CoreDeals, KeepToNumaDomains) {
+  std::vector<RankStart> ranks;
+  for (const std::string& cores : GetParam().allowed) ranks.push_back(on("a", "", cores));
+  std::vector<std::vector<int>> domains;
+  for (const std::string& cores : GetParam().domains) domains.push_back(parse_cpu_list(cores, "cores"));
+  std::vector<std::string> parts;
+  for (const auto& cores : assign_cores(ranks, domains)) parts.push_back(cpu_list(cores));
+  EXPECT_EQ(join(parts, " | "), GetParam().dealt);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, CoreDeals,
+    ::testing::Values(Cores{{"0-7", "0-7", "0-7", "0-7"}, {"0-3", "4-7"}, "0-1 | 2-3 | 4-5 | 6-7"},
+                      Cores{{"0-7", "0-7", "0-7"}, {"0-3", "4-7"}, "0-1 | 2-3 | 4-7"},
+                      Cores{{"0-7"}, {"0-3", "4-7"}, "0-7"},
+                      Cores{{"0-7", "0-7"}, {"0-1", "2-3", "4-7"}, "0-3 | 4-7"},
+                      // Bound by the launcher: kept.
+                      Cores{{"4-5", "0"}, {"0-3", "4-7"}, "4-5 | 0"},
+                      // A cpuset of the batch system: only what is allowed.
+                      Cores{{"2-5", "2-5"}, {"0-3", "4-7"}, "2-3 | 4-5"},
+                      Cores{{"0-2", "0-2", "0-2", "0-2"}, {"0-2"}, "0 | 1 | 2 | 0"},
+                      Cores{{"0-3", "0-3"}, {}, "0-1 | 2-3"}));
+
+TEST(Launch, WorldsOfOneUnderSrunAreToldTheLine) {
+  EXPECT_NO_THROW(check_launch({1, 0, false}));
+  EXPECT_NO_THROW(check_launch({1, 1, false}));
+  EXPECT_NO_THROW(check_launch({8, 8, true}));
+  EXPECT_THAT(
+      [] {
+        check_launch({1, 8, false});
+      },
+      ThrowsMessage<EnvironmentError>(
+          HasSubstr("srun started 8 processes, and each is alone: MPI does not know "
+                    "of the others: start it with srun --mpi=pmix -n 8 ditmesh")));
+}
+
+}  // namespace
+}  // namespace ditmesh
