@@ -108,11 +108,13 @@ std::vector<std::string> nic_names(const SmiTable& table, std::vector<std::strin
 
 NodeReading read_nvidia_smi_topo(std::string_view text, const std::string& name) {
   const SmiTable table = read_smi_table(text, name);
-  const bool has_gpu =
-      std::any_of(table.rows.begin(), table.rows.end(), [](const SmiRow& row) { return row.is_gpu(); });
-  if (!has_gpu) {
+  if (table.rows.empty()) {
     throw ConfigError(cat(name, " is not the output of nvidia-smi topo -m: it looks like ", looks_like(text)),
                       "run nvidia-smi topo -m on a node and give what it prints");
+  }
+  if (std::none_of(table.rows.begin(), table.rows.end(), [](const SmiRow& row) { return row.is_gpu(); })) {
+    throw ConfigError(cat(name, ": the table has no row of a GPU"),
+                      "copy the table again as nvidia-smi topo -m prints it");
   }
   NodeReading reading;
   const SmiPlaces places = find_places(table, reading.remarks);

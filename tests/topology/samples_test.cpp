@@ -100,8 +100,9 @@ std::vector<std::string> names_of(const Things& things) {
 TEST_F(Samples, OfNvidiaSmi) {
   for_each("nvidia_smi/", [](const std::string& name, const std::string& text, const Json& expected) {
     if (expected.value("not_topo_m", false)) {
-      EXPECT_THAT([&] { read_nvidia_smi_topo(text, name); },
-                  ThrowsMessage<ConfigError>(HasSubstr("is not the output of nvidia-smi topo -m: it looks like")));
+      EXPECT_THAT(
+          [&] { read_nvidia_smi_topo(text, name); },
+          ThrowsMessage<ConfigError>(HasSubstr("is not the output of nvidia-smi topo -m: it looks like")));
       return;
     }
     const NodeReading reading = read_nvidia_smi_topo(text, name);
@@ -142,16 +143,17 @@ TEST_F(Samples, OfNccl) {
     EXPECT_EQ(type.nics.size(), expected.at("nics").get<size_t>());
     std::vector<std::string> bus_ids;
     for (const Device& device : type.devices) bus_ids.push_back(device.bus_id);
-    EXPECT_THAT(bus_ids, UnorderedElementsAreArray(expected.at("gpu_busids").get<std::vector<std::string>>()));
+    EXPECT_THAT(bus_ids,
+                UnorderedElementsAreArray(expected.at("gpu_busids").get<std::vector<std::string>>()));
     EXPECT_EQ(links_by_pair(type, false), (expected.at("nvlink").get<std::map<std::string, int>>()));
     std::map<std::string, int> to_switches;
     for (const Device& device : type.devices) {
       if (device.nvswitch_links > 0) to_switches[device.name.substr(3)] = device.nvswitch_links;
     }
-    EXPECT_EQ(to_switches,
-              (expected.at("nvlink_to_switch_links_per_gpu").get<std::map<std::string, int>>()));
+    EXPECT_EQ(to_switches, (expected.at("nvlink_to_switch_links_per_gpu").get<std::map<std::string, int>>()));
     std::set<int> ids;
-    for (const Json& id : expected.at("numa_ids")) ids.insert(static_cast<int>(*parse_int(id.get<std::string>())));
+    for (const Json& id : expected.at("numa_ids"))
+      ids.insert(static_cast<int>(*parse_int(id.get<std::string>())));
     EXPECT_EQ(numa_ids(type), ids);
   });
 }
@@ -160,8 +162,9 @@ TEST_F(Samples, OfNccl) {
 TEST_F(Samples, OfOtherKindsAreRefused) {
   for_each("", [](const std::string& name, const std::string& text, const Json&) {
     if (!name.starts_with("nvidia_smi/")) {
-      EXPECT_THAT([&] { read_nvidia_smi_topo(text, name); },
-                  ThrowsMessage<ConfigError>(HasSubstr("is not the output of nvidia-smi topo -m: it looks like")));
+      EXPECT_THAT(
+          [&] { read_nvidia_smi_topo(text, name); },
+          ThrowsMessage<ConfigError>(HasSubstr("is not the output of nvidia-smi topo -m: it looks like")));
     }
     if (!name.starts_with("nccl_xml/")) {
       EXPECT_THAT([&] { read_nccl_xml(text, name); },
