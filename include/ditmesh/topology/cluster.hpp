@@ -45,6 +45,7 @@ struct Device {
   std::string name{};      // "gpu0", unique in its node
   std::string model{};     // of Cluster::models; empty if the source does not say
   std::string bus_id{};    // "0000:0f:00.0", or empty
+  std::string pci_id{};    // "0x2330", as in DeviceModel::pci_ids, or empty
   int place = -1;          // of NodeType::places; -1: the source does not say
   Link pcie{};             // to its place
   int nvswitch_links = 0;  // NVLinks into NVSwitches

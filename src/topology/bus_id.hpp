@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace ditmesh {
+
+/// A PCI address in one spelling, "0000:0f:00.0": lower case, with its domain. What is none stays as it is,
+/// in lower case.
+std::string canonical_bus_id(std::string_view text);
+
+/// "fffffff:ff:ff.0" and the like: what NVML says where a virtual machine hides the device.
+bool is_hidden_bus_id(std::string_view text);
+
+/// The number that "0x030200" writes; -1 for what is no such number.
+int parse_hex(std::string_view text);
+
+}  // namespace ditmesh

@@ -1,0 +1,25 @@
+#include "ditmesh/topology/typical_links.hpp"
+
+namespace ditmesh {
+
+namespace {
+
+constexpr double kBitsPerByte = 8;
+constexpr double kCopiedShareOfPackets = 0.85;
+constexpr double kLatency_s = 1e-6;
+
+double packet_share_of_wire(double gigatransfers_per_s) {
+  if (gigatransfers_per_s < 8) return 8.0 / 10;
+  if (gigatransfers_per_s < 64) return 128.0 / 130;
+  return 0.94;
+}
+
+}  // namespace
+
+Link pcie_link(double gigatransfers_per_s, int lanes) {
+  if (!(gigatransfers_per_s > 0) || lanes <= 0) return {};
+  const double bits_per_s = gigatransfers_per_s * 1e9 * lanes * packet_share_of_wire(gigatransfers_per_s);
+  return {bits_per_s / kBitsPerByte * kCopiedShareOfPackets, kLatency_s};
+}
+
+}  // namespace ditmesh
