@@ -128,6 +128,7 @@ void read_devices(const JsonObject& object, NodeType& type) {
       device.name = names[i];
       device.model = entry.get_or<std::string>("model", "");
       device.bus_id = ids[i];
+      device.pci_id = entry.get_or<std::string>("pci_id", "");
       device.place = places[i];
       device.pcie = link_or_none(entry, "pcie");
       device.nvswitch_links = static_cast<int>(entry.get_or<int64_t>("nvswitch_links", 0));

@@ -25,6 +25,7 @@ OrderedJson to_json(const Device& device, const NodeType& type) {
   OrderedJson json = {{"names", OrderedJson::array({device.name})}};
   if (!device.model.empty()) json["model"] = device.model;
   if (!device.bus_id.empty()) json["bus_ids"] = OrderedJson::array({device.bus_id});
+  if (!device.pci_id.empty()) json["pci_id"] = device.pci_id;
   if (device.place != -1) json["in"] = OrderedJson::array({name_at(type.places, device.place)});
   if (device.pcie != Link{}) json["pcie"] = link_to_json(device.pcie);
   if (device.nvswitch_links > 0) json["nvswitch_links"] = device.nvswitch_links;

@@ -110,7 +110,7 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{R"("switches")", R"("switchs")",
               "t.json: there is no field 'switchs' (did you mean 'switches'?)"},
         Wrong{R"("cores": "0-3")", R"("cores": "0-x")",
-              "t.json: node_types: box: places[0]: cores '0-x' has '0-x', where cores are expected"},
+              "t.json: node_types: box: places[0]: cores '0-x' is no list of cores"},
         Wrong{"h100-sxm", "h100-sxn",
               "t.json: node_types: box: the device model 'h100-sxn' is unknown (did you mean 'h100-sxm'?)"},
         Wrong{R"("in": "numa[0-1]"})", R"("in": "numa[0-2]"})",
@@ -141,7 +141,7 @@ TEST(CpuList, IsReadAndWritten) {
   EXPECT_EQ(cpu_list(parse_cpu_list("9,2-4,3,0", "cores")), "0,2-4,9");
   for (const char* wrong : {"", "a", "3-1", "-1", "1-", "0-99999"}) {
     EXPECT_THAT([&] { parse_cpu_list(wrong, "cores"); },
-                ThrowsMessage<ConfigError>(HasSubstr("where cores are expected")))
+                ThrowsMessage<ConfigError>(HasSubstr("is no list of cores")))
         << wrong;
   }
 }
