@@ -16,6 +16,7 @@ constexpr double kShareThroughHost = 0.5;
 constexpr double kLatencyThroughHost_s = 5e-6;
 
 constexpr Link kUnknownNvlink = {20e9, 1e-6};
+constexpr Link kUnknownNetwork = {1e9, 50e-6};  // nothing is known but that it is there
 
 int up(int first, int thing) { return first + 2 * thing; }
 int down(int first, int thing) { return first + 2 * thing + 1; }
@@ -211,71 +212,89 @@ void Router::add_in_node(Route& route, int node, int from, int to) const {
   }
 }
 
+int Router::nearest_nic(DeviceId id) const {
+  const auto type = static_cast<size_t>(cluster_.nodes[static_cast<size_t>(id.node)].type);
+  return plans_[type].nearest_nic[static_cast<size_t>(id.device)];
+}
+
+int Router::leaf_of(DeviceId id) const {
+  const int nic = nearest_nic(id);
+  return cluster_.nodes[static_cast<size_t>(id.node)].leaves[static_cast<size_t>(nic)];
+}
+
+bool Router::has_nvlink(DeviceId from, DeviceId to) const {
+  if (share_nvswitches(from, to)) return true;
+  const auto type = static_cast<size_t>(cluster_.nodes[static_cast<size_t>(from.node)].type);
+  const size_t pair =
+      static_cast<size_t>(from.device) * cluster_.types[type].devices.size() + static_cast<size_t>(to.device);
+  return plans_[type].nvlink_pair[pair] != -1;
+}
+
+// The device whose NIC is plugged into the receiver's leaf and that NVLink reaches; else the sender itself.
+DeviceId Router::on_rail_of(DeviceId from, DeviceId to) const {
+  const int leaf = leaf_of(to);
+  if (leaf_of(from) == leaf) return from;
+  const int num_devices = count(cluster_.type_of(cluster_.nodes[static_cast<size_t>(from.node)]).devices);
+  for (int device = 0; device < num_devices; ++device) {
+    const DeviceId other = {from.node, device};
+    if (other != from && has_nvlink(from, other) && leaf_of(other) == leaf) return other;
+  }
+  return from;
+}
+
 void Router::cross_network(Route& route, DeviceId from, DeviceId to) const {
-  const Node& sender = cluster_.nodes[static_cast<size_t>(from.node)];
-  const Node& receiver = cluster_.nodes[static_cast<size_t>(to.node)];
-  const NodeType& sender_type = cluster_.type_of(sender);
-  const NodeType& receiver_type = cluster_.type_of(receiver);
-  const TypePlan& sender_plan = plans_[static_cast<size_t>(sender.type)];
-  const TypePlan& receiver_plan = plans_[static_cast<size_t>(receiver.type)];
-  int out = sender_plan.nearest_nic[static_cast<size_t>(from.device)];
-  const int in = receiver_plan.nearest_nic[static_cast<size_t>(to.device)];
   route.level = Level::leaf;
-  if (out == -1 || in == -1) {  // nothing is known of the network but that it is there
-    route.bytes_per_s = 1e9;
-    route.latency_s = 50e-6;
+  if (nearest_nic(from) == -1 || nearest_nic(to) == -1) {
+    route.bytes_per_s = kUnknownNetwork.bytes_per_s;
+    route.latency_s = kUnknownNetwork.latency_s;
     return;
   }
-  const auto leaf = [](const Node& node, int nic) { return node.leaves[static_cast<size_t>(nic)]; };
-  int device = from.device;
-  if (leaf(sender, out) != leaf(receiver, in)) {
-    // Over NVLink to the device beside the NIC of the receiver's rail, if there is one.
-    for (int other = 0; other < count(sender_type.devices); ++other) {
-      const int nic = sender_plan.nearest_nic[static_cast<size_t>(other)];
-      const DeviceId there = {from.node, other};
-      const bool has_nvlink =
-          share_nvswitches(from, there) ||
-          sender_plan.nvlink_pair[static_cast<size_t>(from.device) * sender_type.devices.size() +
-                                  static_cast<size_t>(other)] != -1;
-      if (other != from.device && has_nvlink && leaf(sender, nic) == leaf(receiver, in)) {
-        const Route hop = this->route(from, there);
-        for (const int each : hop.links) add(route, each, Level::nvlink);
-        device = other;
-        out = nic;
-        break;
-      }
-    }
+  const DeviceId last_in_node = on_rail_of(from, to);
+  if (last_in_node != from) {
+    for (const int link : this->route(from, last_in_node).links) add(route, link, Level::nvlink);
   }
-  const int first = first_link_[static_cast<size_t>(from.node)];
-  add(route, up(first, device), Level::leaf);
-  climb(route, from.node, sender_type.devices[static_cast<size_t>(device)].place,
-        sender_type.nics[static_cast<size_t>(out)].place);
-  add(route, up(first + sender_plan.first_nic, out), Level::leaf);
+  go_to_nic(route, last_in_node, true);
+  cross_switches(route, leaf_of(last_in_node), leaf_of(to));
+  go_to_nic(route, to, false);
+}
 
-  std::vector<int> climbed;  // switches above the sender's leaf
-  for (int at = leaf(sender, out); at != -1; at = cluster_.switches[static_cast<size_t>(at)].parent)
-    climbed.push_back(at);
-  std::vector<int> descent;
-  int common = leaf(receiver, in);
-  while (common != -1 && std::find(climbed.begin(), climbed.end(), common) == climbed.end()) {
-    descent.push_back(common);
-    common = cluster_.switches[static_cast<size_t>(common)].parent;
+// Between a device and its NIC, and through that.
+void Router::go_to_nic(Route& route, DeviceId id, bool is_sender) const {
+  const Node& node = cluster_.nodes[static_cast<size_t>(id.node)];
+  const NodeType& type = cluster_.type_of(node);
+  const int first = first_link_[static_cast<size_t>(id.node)];
+  const int first_nic = first + plans_[static_cast<size_t>(node.type)].first_nic;
+  const int nic = nearest_nic(id);
+  const int device_place = type.devices[static_cast<size_t>(id.device)].place;
+  const int nic_place = type.nics[static_cast<size_t>(nic)].place;
+  if (is_sender) {
+    add(route, up(first, id.device), Level::leaf);
+    climb(route, id.node, device_place, nic_place);
+    add(route, up(first_nic, nic), Level::leaf);
+  } else {
+    add(route, down(first_nic, nic), Level::leaf);
+    climb(route, id.node, nic_place, device_place);
+    add(route, down(first, id.device), Level::leaf);
   }
-  const bool is_one_leaf = leaf(sender, out) == leaf(receiver, in);
-  const Level level = is_one_leaf ? Level::leaf : Level::spine;
-  route.level = std::max(route.level, level);
-  for (const int each : climbed) {
-    if (each == common) break;
-    add(route, up(first_switch_link_, each), level);
-  }
+}
+
+void Router::cross_switches(Route& route, int from_leaf, int to_leaf) const {
+  if (from_leaf == to_leaf) return;
+  const auto above = [&](int leaf) {
+    std::vector<int> chain;
+    for (; leaf != -1; leaf = cluster_.switches[static_cast<size_t>(leaf)].parent) chain.push_back(leaf);
+    return chain;
+  };
+  const std::vector<int> climbed = above(from_leaf);
+  std::vector<int> descent = above(to_leaf);
+  const auto common = std::find_first_of(climbed.begin(), climbed.end(), descent.begin(), descent.end());
+  for (auto each = climbed.begin(); each != common; ++each)
+    add(route, up(first_switch_link_, *each), Level::spine);
+  if (common != climbed.end())
+    descent.erase(std::find(descent.begin(), descent.end(), *common), descent.end());
   std::reverse(descent.begin(), descent.end());
-  for (const int each : descent) add(route, down(first_switch_link_, each), level);
-
-  const int last = first_link_[static_cast<size_t>(to.node)];
-  add(route, down(last + receiver_plan.first_nic, in), level);
-  climb(route, to.node, receiver_type.nics[static_cast<size_t>(in)].place,
-        receiver_type.devices[static_cast<size_t>(to.device)].place);
-  add(route, down(last, to.device), level);
+  for (const int each : descent) add(route, down(first_switch_link_, each), Level::spine);
+  route.level = Level::spine;
 }
 
 std::string Router::link_name(int number) const {

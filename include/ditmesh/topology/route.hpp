@@ -64,8 +64,14 @@ class Router {
   bool share_nvswitches(DeviceId from, DeviceId to) const;
   void add(Route& route, int link, Level level) const;
   void climb(Route& route, int node, int from_place, int to_place) const;
-  void cross_network(Route& route, DeviceId from, DeviceId to) const;
   void add_in_node(Route& route, int node, int from, int to) const;
+  void cross_network(Route& route, DeviceId from, DeviceId to) const;
+  void go_to_nic(Route& route, DeviceId id, bool is_sender) const;
+  void cross_switches(Route& route, int from_leaf, int to_leaf) const;
+  int nearest_nic(DeviceId id) const;
+  int leaf_of(DeviceId id) const;
+  bool has_nvlink(DeviceId from, DeviceId to) const;
+  DeviceId on_rail_of(DeviceId from, DeviceId to) const;
 
   Cluster cluster_;
   std::vector<TypePlan> plans_;

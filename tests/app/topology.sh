@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# `topology`: clusters by name, by file and from other tools; what is of no known format.
+set -euo pipefail
+source "$(dirname "$0")/lib.sh"
+
+# The built-in ones, and that what is printed reads back.
+run topology --from dgx-h100-x4
+succeeded "a built-in cluster"
+contains "its picture" "$out" "4 nodes, 32 × h100-sxm (79.6 GiB)" "NVSwitch: gpu[0-7] by 18 links each" \
+  "rail[0-7] → 192 GB/s → spine" "dgx[1-4]: 4 nodes of type dgx-h100 under rail[0-7]"
+run topology --from dgx-h100-x4 --json
+printf '%s' "$out" >cluster.json
+first=$out
+run topology --from cluster.json --json
+equal "JSON reads back as itself" "$out" "$first"
+
+# From other tools, by pipe and by file.
+printf '\tGPU0\tGPU1\tNIC0\tCPU Affinity\tNUMA Affinity\nGPU0\t X \tNV4\tPIX\t0-7\t0\nGPU1\tNV4\t X \tSYS\t8-15\t1\nNIC0\tPIX\tSYS\t X\n' >smi.txt
+run topology --from smi.txt
+succeeded "nvidia-smi topo -m"
+contains "its picture" "$out" "NVLink, 4 links each: gpu0-gpu1" "numa1 cores 8-15"
+piped=$("$bin" topology --from nvidia-smi <smi.txt)
+equal "the same by pipe" "${piped#* }" "${out#* }"
+printf 'SwitchName=l1 Nodes=a[1-2]\nSwitchName=l2 Nodes=b\nSwitchName=s Switches=l[1-2]\n' >topology.conf
+run topology --from topology.conf
+contains "a tree of Slurm" "$out" "a[1-2]: 2 nodes of type unknown under l1" "l[1-2] → s"
+run SLURM_CONF="$PWD/slurm.conf" SLURM_JOB_ID=7 SLURM_JOB_NODELIST='b,a2' topology --from slurm
+contains "a job of Slurm" "$out" "job 7" "b: 1 node of type unknown under l2"
+
+# refused WHAT PART... -- ARGUMENTS...: exit code 2, and a message with these parts.
+refused() {
+  local what=$1 parts=()
+  shift
+  while [[ $1 != -- ]]; do
+    parts+=("$1")
+    shift
+  done
+  shift
+  run topology "$@"
+  equal "$what: exit code" "$code" 2
+  contains "$what: says so" "$err" "${parts[@]}"
+}
+refused "no source" "--from" --
+refused "a slip in a name" "there is no cluster file 'dgx-h100x4' (did you mean 'dgx-h100-x4'?)" -- --from dgx-h100x4
+printf 'hello\n' >notes.txt
+refused "a file of no known format" "notes.txt describes no topology" "nvidia-smi topo -m" -- --from notes.txt
+: >empty
+refused "an empty file" "it looks like an empty file" -- --from empty
+printf '\tGPU0\tGPU1\nGPU0\tX\tOK\nGPU1\tOK\tX\n' >p2p.txt
+refused "another table of nvidia-smi" "it looks like the output of nvidia-smi topo -p2p" -- --from p2p.txt
+printf '{"name": "x", "node_types": {}, "nodes": [{"names": "a", "type": "b"}]}' >wrong.json
+refused "JSON with a slip" "wrong.json: nodes[0]: field 'type' names 'b', which is not there" -- --from wrong.json
+refused "a folder" "/" -- --from /
+run topology --from slurm
+equal "outside of Slurm: exit code" "$code" 2
+contains "outside of Slurm: says so" "$err" "this is no Slurm job"
+finish
