@@ -9,6 +9,7 @@
 #include "command.hpp"
 #include "ditmesh/base/file.hpp"
 #include "ditmesh/base/text.hpp"
+#include "ditmesh/discovery/this_node.hpp"
 #include "ditmesh/logging/logging.hpp"
 #include "ditmesh/topology/cluster_json.hpp"
 #include "ditmesh/topology/cluster_text.hpp"
@@ -20,6 +21,15 @@
 namespace ditmesh {
 
 namespace {
+
+constexpr const char* kSources =
+    "a file, or - for standard input: a cluster in JSON, the output of nvidia-smi topo -m, NCCL's XML, "
+    "Slurm's "
+    "topology.conf or topology.yaml; the name of a built-in cluster; nvidia-smi or nccl-xml: standard input, "
+    "which "
+    "must be that; slurm: the nodes of this job under Slurm's switches (default: this host, as hwloc, NVML "
+    "and sysfs "
+    "describe it)";
 
 std::string standard_input() {
   return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
@@ -35,7 +45,9 @@ std::optional<std::string> text_of(const std::string& path) {
   return read_file(path);
 }
 
-TopologyReading read_source(const std::string& source) {
+TopologyReading read_source(const Options& options) {
+  if (!options.has("from")) return discover_this_node(MpiSession::host_name());
+  const std::string& source = options.text("from");
   if (source == "nvidia-smi")
     return cluster_of(read_nvidia_smi_topo(standard_input(), "standard input"), "node");
   if (source == "nccl-xml") return cluster_of(read_nccl_xml(standard_input(), "standard input"), "node");
@@ -48,7 +60,7 @@ TopologyReading read_source(const std::string& source) {
 ExitCode run_topology(const Command& command, const ProgramArguments& arguments) {
   const auto options = resolve_options_alone(command, arguments.after_command);
   if (!options) return ExitCode::done;
-  const TopologyReading reading = read_source(options->text("from"));
+  const TopologyReading reading = read_source(*options);
   const Log log = make_log();
   for (const std::string& remark : reading.remarks) log.warning(remark);
   if (options->flag("json")) {
@@ -65,16 +77,11 @@ Command topology_command() {
   return {
       {"topology",
        "Draws what a machine or a cluster looks like, or says it in JSON.",
-       "--from SOURCE [--json]",
+       "[--from SOURCE] [--json]",
        {},
-       {required({"from", OptionKind::text, "SOURCE", "",
-                  "a file (a cluster in JSON, the output of nvidia-smi topo -m, NCCL's XML, Slurm's "
-                  "topology.conf or "
-                  "topology.yaml) or - for standard input; the name of a built-in cluster; nvidia-smi or "
-                  "nccl-xml: "
-                  "standard input must be that; slurm: the nodes of this job under Slurm's switches"}),
+       {{"from", OptionKind::text, "SOURCE", "", std::string(kSources)},
         {"json", OptionKind::flag, "", "", "print JSON"}},
-       {"nvidia-smi topo -m | ditmesh topology --from nvidia-smi",
+       {"ditmesh topology", "nvidia-smi topo -m | ditmesh topology --from nvidia-smi",
         "ditmesh topology --from /etc/slurm/topology.conf", "ditmesh topology --from dgx-h100-x4 --json"}},
       run_topology};
 }

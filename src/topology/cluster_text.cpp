@@ -28,7 +28,7 @@ std::string padded(std::string text, size_t width) {
   return text;
 }
 
-// "gpu0 gpu1: h100-sxm, 50 GB/s" for the devices of a place that are alike, and the same for NICs.
+// "gpu[0-1]: h100-sxm 50 GB/s" for the devices of a place that are alike, and the same for NICs.
 template <typename Things, typename Describe>
 std::vector<std::string> grouped(const Things& things, int place, const Describe& describe) {
   std::vector<std::pair<std::string, std::vector<std::string>>> groups;
@@ -39,7 +39,7 @@ std::vector<std::string> grouped(const Things& things, int place, const Describe
     groups.back().second.push_back(things[i].name);
   }
   std::vector<std::string> lines;
-  for (const auto& [text, names] : groups) lines.push_back(cat(join(names, " "), ": ", text));
+  for (const auto& [text, names] : groups) lines.push_back(cat(compress_hostlist(names), ": ", text));
   return lines;
 }
 

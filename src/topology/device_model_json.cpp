@@ -27,8 +27,12 @@ DeviceModel device_model_from_json(const Json& json, const std::string& name, co
   model.also_called = object.get_or<std::vector<std::string>>("also_called", {});
   model.pci_ids = object.get_or<std::vector<std::string>>("pci_ids", {});
   model.memory_bytes = static_cast<uint64_t>(object.dimension("memory_bytes"));
-  model.memory_bytes_per_s = positive(object, "memory_gigabytes_per_s") * kGiga;
-  const JsonObject peaks(object.at("peak_teraflops"), cat(where, ": peak_teraflops"));
+  if (object.has("memory_gigabytes_per_s")) {
+    model.memory_bytes_per_s = positive(object, "memory_gigabytes_per_s") * kGiga;
+  }
+  const Json none = Json::object();
+  const JsonObject peaks(object.has("peak_teraflops") ? object.at("peak_teraflops") : none,
+                         cat(where, ": peak_teraflops"));
   peaks.allow_only({"fp32", "fp16", "bf16", "fp8"});
   for (const auto& [dtype, unused] : peaks.json().items())
     model.peak_flops[dtype] = positive(peaks, dtype) * kTera;
@@ -43,7 +47,7 @@ OrderedJson to_json(const DeviceModel& model) {
   if (!model.also_called.empty()) json["also_called"] = model.also_called;
   if (!model.pci_ids.empty()) json["pci_ids"] = model.pci_ids;
   json["memory_bytes"] = model.memory_bytes;
-  json["memory_gigabytes_per_s"] = neat(model.memory_bytes_per_s / kGiga);
+  if (model.memory_bytes_per_s > 0) json["memory_gigabytes_per_s"] = neat(model.memory_bytes_per_s / kGiga);
   for (const auto& [dtype, flops] : model.peak_flops) json["peak_teraflops"][dtype] = neat(flops / kTera);
   if (model.nvlink != Link{}) json["nvlink"] = link_to_json(model.nvlink);
   if (model.pcie != Link{}) json["pcie"] = link_to_json(model.pcie);

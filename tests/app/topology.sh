@@ -14,6 +14,15 @@ first=$out
 run topology --from cluster.json --json
 equal "JSON reads back as itself" "$out" "$first"
 
+# This host: its cores, if it has no GPU.
+run topology
+succeeded "this host"
+contains "its picture" "$out" "1 node, " "nodes" "1 node of type"
+run topology --json
+printf '%s' "$out" >host.json
+run topology --from host.json --json
+equal "this host reads back as itself" "$out" "$(cat host.json)"
+
 # From other tools, by pipe and by file.
 printf '\tGPU0\tGPU1\tNIC0\tCPU Affinity\tNUMA Affinity\nGPU0\t X \tNV4\tPIX\t0-7\t0\nGPU1\tNV4\t X \tSYS\t8-15\t1\nNIC0\tPIX\tSYS\t X\n' >smi.txt
 run topology --from smi.txt
@@ -40,7 +49,6 @@ refused() {
   equal "$what: exit code" "$code" 2
   contains "$what: says so" "$err" "${parts[@]}"
 }
-refused "no source" "--from" --
 refused "a slip in a name" "there is no cluster file 'dgx-h100x4' (did you mean 'dgx-h100-x4'?)" -- --from dgx-h100x4
 printf 'hello\n' >notes.txt
 refused "a file of no known format" "notes.txt describes no topology" "nvidia-smi topo -m" -- --from notes.txt
