@@ -39,6 +39,7 @@ std::optional<std::string> look_at_xml(std::string_view text) {
   const std::string root = xml_root(text);
   if (root.empty()) return std::nullopt;
   if (root == "system") return "an NCCL topology (XML)";
+  if (root == "topology") return "an hwloc topology (XML)";
   if (root == "graphs") return "an NCCL graph file (XML)";
   if (to_lower_ascii(root) == "html") return "a web page (HTML)";
   return cat("an XML file with the root element <", root, ">");

@@ -98,7 +98,8 @@ std::vector<XmlGpu> find_gpus(const XmlTree& tree, const std::string& name,
 NicKind kind_of(const XmlPci& pci, const std::string& name, bool gpu_direct) {
   if (pci.vendor == kAmazon) return NicKind::efa;
   if (const NicKind kind = nic_kind_of_name(name); kind != NicKind::unknown) return kind;
-  if (pci.pci_class < 0) return NicKind::unknown;
+  // Some adapters show GPUs a function of another class for their traffic, whatever they are plugged into.
+  if (base_class(pci) != kNetworkClass) return NicKind::unknown;
   if (pci.pci_class >> 8 == kInfinibandClass) return NicKind::infiniband;
   const bool rdma = gpu_direct || name.starts_with("mlx5") || pci.vendor == kMellanox;
   return rdma ? NicKind::roce : NicKind::ethernet;
@@ -142,21 +143,23 @@ std::vector<Nic> nics_of_classes(const XmlTree& tree) {
   return nics;
 }
 
-// Bridges that a virtual machine makes up say the slowest link there is.
+// Bridges that a virtual machine or an adapter makes up say the slowest link there is.
 void remark_slow_switches(const NodeType& type, std::vector<std::string>& remarks) {
   constexpr double kFar = 8;
+  constexpr double kSlow_bytes_per_s = 2e9;  // one lane, where the device's own link is not known
   std::set<std::string> slow;
   for (const Device& device : type.devices) {
+    const double limit = device.pcie.bytes_per_s > 0 ? device.pcie.bytes_per_s / kFar : kSlow_bytes_per_s;
     for (int at = device.place; at != -1; at = type.places[static_cast<size_t>(at)].parent) {
       const Place& place = type.places[static_cast<size_t>(at)];
-      const double up = place.uplink.bytes_per_s;
-      if (up > 0 && up * kFar < device.pcie.bytes_per_s) slow.insert(place.name);
+      if (place.uplink.bytes_per_s > 0 && place.uplink.bytes_per_s < limit) slow.insert(place.name);
     }
   }
   if (slow.empty()) return;
   remarks.push_back(
       cat("The uplink of ", join(slow, ", "),
-          " is said to be far slower than the devices below: virtual machines make up such numbers."));
+          " is said to be far slower than the devices below: such numbers are often made up, correct "
+          "them before you plan with them."));
 }
 
 }  // namespace

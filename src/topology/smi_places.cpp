@@ -8,6 +8,7 @@
 
 #include "core_set.hpp"
 #include "ditmesh/base/text.hpp"
+#include "unique_names.hpp"
 
 namespace ditmesh {
 
@@ -206,8 +207,7 @@ class PlaceFinder {
   }
 
   int add(Place place) {
-    const int same = ++names_[place.name];
-    if (same > 1) place.name = cat(place.name, "-", same);
+    place.name = names_.take(place.name);
     result_.places.push_back(std::move(place));
     return static_cast<int>(result_.places.size()) - 1;
   }
@@ -248,7 +248,7 @@ class PlaceFinder {
   std::vector<std::string>& remarks_;
   std::array<Groups, kLevels.size()> groups_{};
   SmiPlaces result_{};
-  std::map<std::string, int> names_{};
+  UniqueNames names_{};
   int bridges_ = 0;
   int switches_ = 0;
   std::set<std::string> several_domains_{};

@@ -45,6 +45,11 @@ std::ostream& operator<<(std::ostream& out, const SmiCell& cell) {
   return out << to_string(cell.relation);
 }
 
+bool SmiRow::is_gpu() const {
+  return label.size() > 3 && label.starts_with("GPU") &&
+         std::all_of(label.begin() + 3, label.end(), is_digit);
+}
+
 std::optional<SmiCell> parse_smi_cell(std::string_view word) {
   constexpr int64_t kMostLinks = 999;
   for (const Relation relation :

@@ -221,17 +221,20 @@ void check_symmetric(const std::vector<SmiRow>& rows, const std::string& name) {
   }
 }
 
-// "NIC0: mlx5_0"
+// "NIC0: mlx5_0", one or several a line.
 std::map<std::string, std::string> find_nic_names(const std::vector<std::string>& lines,
                                                   const std::vector<SmiRow>& rows) {
+  std::set<std::string> labels;
+  for (const SmiRow& row : rows) {
+    if (!row.is_gpu()) labels.insert(row.label + ":");
+  }
   std::map<std::string, std::string> names;
   for (const std::string& line : lines) {
     const std::vector<std::string> words = words_of(line);
-    if (words.size() != 2 || !words[0].ends_with(':')) continue;
-    const std::string label = words[0].substr(0, words[0].size() - 1);
-    const bool is_row = std::any_of(rows.begin(), rows.end(),
-                                    [&](const SmiRow& row) { return !row.is_gpu() && row.label == label; });
-    if (is_row) names.emplace(label, words[1]);
+    if (words.empty() || !labels.contains(words[0])) continue;
+    for (size_t i = 0; i + 1 < words.size(); ++i) {
+      if (labels.contains(words[i])) names.emplace(words[i].substr(0, words[i].size() - 1), words[i + 1]);
+    }
   }
   return names;
 }

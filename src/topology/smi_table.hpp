@@ -10,6 +10,7 @@
 // after a row's label are its cells, in the order of the rows. The header only says what the words behind
 // them are.
 
+#include <iosfwd>
 #include <map>
 #include <optional>
 #include <string>
@@ -42,7 +43,7 @@ struct SmiRow {
   std::string cpu_affinity{};   // "0-15,32-47"; empty: the table does not say
   std::string numa_affinity{};  // "0", "0-1"
 
-  bool is_gpu() const { return label.starts_with("GPU"); }
+  bool is_gpu() const;  // "GPU" and a number
 };
 
 struct SmiTable {

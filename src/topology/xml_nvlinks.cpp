@@ -71,7 +71,21 @@ class NvlinkAdder {
                            ", and ", name_of(b), " says ", back, ": the lower number was taken."));
   }
 
+  // A GPU that NVML said nothing of, or that lost links, slows all others down.
+  void remark_fewer_links() {
+    int most = 0;
+    for (const Device& device : type_.devices) most = std::max(most, device.nvswitch_links);
+    std::vector<std::string> fewer;
+    for (const Device& device : type_.devices) {
+      if (device.nvswitch_links < most) fewer.push_back(cat(device.name, " (", device.nvswitch_links, ")"));
+    }
+    if (fewer.empty()) return;
+    remarks_.push_back(cat("Some devices have fewer NVLinks to NVSwitches than the ", most,
+                           " of others: ", join(fewer, ", "), "."));
+  }
+
   void add_remarks() {
+    remark_fewer_links();
     if (!to_themselves_.empty()) {
       remarks_.push_back(cat("NVLinks of ", join(to_themselves_, ", "),
                              " lead to themselves: they were taken for links to NVSwitches."));

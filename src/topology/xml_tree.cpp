@@ -11,6 +11,7 @@
 #include "ditmesh/base/text.hpp"
 #include "ditmesh/topology/looks_like.hpp"
 #include "ditmesh/topology/typical_links.hpp"
+#include "unique_names.hpp"
 #include "xml_root.hpp"
 
 namespace ditmesh {
@@ -187,8 +188,7 @@ class TreeReader {
   }
 
   int add_place(Place place) {
-    const int same = ++places_of_name_[place.name];
-    if (same > 1) place.name = cat(place.name, "-", same);
+    place.name = place_names_.take(place.name);
     tree_.places.push_back(std::move(place));
     return static_cast<int>(tree_.places.size()) - 1;
   }
@@ -208,7 +208,7 @@ class TreeReader {
   std::string host_{};
   int unnamed_ = -1;
   size_t mask_digits_ = 0;
-  std::map<std::string, int> places_of_name_{};
+  UniqueNames place_names_{};
   std::map<int, std::string> domain_of_core_{};
   std::set<std::string> shared_cores_{};
   std::set<std::string> wrong_counts_{};

@@ -52,7 +52,7 @@ TEST(NvidiaSmi, MakesATreeOfPlaces) {
 // The same machine, as people hand such tables around.
 struct Written {
   const char* how;
-  std::function<std::string(std::string)> write;
+  std::string (*write)(std::string);
 };
 
 std::ostream& operator<<(std::ostream& out, const Written& written) { return out << written.how; }
@@ -74,9 +74,7 @@ TEST_P(SameTable, IsTheSameMachine) {
   EXPECT_THAT(reading.remarks, IsEmpty());
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Table, SameTable,
-    ::testing::Values(
+constexpr Written kWritten[] = {
         Written{"blanks", [](std::string table) { return replaced(table, "\t", "     "); }},
         Written{"several tabs and blanks",
                 [](std::string table) { return replaced(replaced(table, "NODE\t", "NODE \t\t "), "PIX\t", "PIX  "); }},
@@ -126,15 +124,20 @@ INSTANTIATE_TEST_SUITE_P(
                 }},
         Written{"topo -p2p behind it",
                 [](std::string table) { return table + "\n\tGPU0\tGPU1\n GPU0\tX\tOK\n GPU1\tNS\tX\n"; }},
+        Written{"a legend in one line, with notes",
+                [](std::string table) {
+                  return replaced(replaced(table, "\n  NIC1:", " -> ib0  NIC1:"), "\n  NIC2:", "    NIC2:");
+                }},
         Written{"no GPU NUMA ID",
-                [](std::string table) { return replaced(replaced(table, "\tGPU NUMA ID", ""), "\t\tN/A", ""); }}),
-    [](const auto& test) {
-      std::string name;
-      for (const char c : std::string(test.param.how)) {
-        if (std::isalnum(static_cast<unsigned char>(c)) != 0) name += c;
-      }
-      return name;
-    });
+                [](std::string table) { return replaced(replaced(table, "\tGPU NUMA ID", ""), "\t\tN/A", ""); }}};
+
+INSTANTIATE_TEST_SUITE_P(Table, SameTable, ::testing::ValuesIn(kWritten), [](const auto& test) {
+  std::string name;
+  for (const char c : std::string(test.param.how)) {
+    if (std::isalnum(static_cast<unsigned char>(c)) != 0) name += c;
+  }
+  return name;
+});
 
 // A GPU and what stands behind its cell.
 struct Affinity {
@@ -162,31 +165,30 @@ TEST_P(Affinities, AreRead) {
 
 constexpr const char* kNotPlaced = "The table does not say in which NUMA domain GPU0 stands.";
 
-INSTANTIATE_TEST_SUITE_P(
-    Table, Affinities,
-    ::testing::Values(
-        Affinity{"\tGPU0\tCPU Affinity\tNUMA Affinity\tGPU NUMA ID\nGPU0\t X \t0-63,128-191\t1\t\tN/A\n", 1,
-                 128},
-        Affinity{"\tGPU0\tCPU Affinity\tNUMA Affinity\nGPU0\t X \t0,2,4,6\t0\n", 0, 4},
-        Affinity{"\tGPU0\tCPU Affinity\nGPU0\t X \t0-0,2-2,4-4,\n", -1, 3},
-        Affinity{"\tGPU0\tCPU Affinity\tNUMA Affinity\tGPU NUMA ID\nGPU0\t X \t\t\t\tN/A\n", -1, 0, false,
-                 kNotPlaced},
-        Affinity{"\tGPU0\tCPU Affinity\tNUMA Affinity\tGPU NUMA ID\nGPU0\t X \t\t3\t\tN/A\n", 3, 0},
-        Affinity{"\tGPU0\tCPU Affinity\tNUMA Affinity\tGPU NUMA ID\nGPU0\t X \t4\t\t\tN/A\n", -1, 1},
-        Affinity{"     GPU0  CPU Affinity  NUMA Affinity  GPU NUMA ID\nGPU0  X    0-3                        "
-                 " N/A\n",
-                 -1, 4},
-        Affinity{"     GPU0  CPU Affinity  NUMA Affinity  GPU NUMA ID\nGPU0  X                               "
-                 " N/A\n",
-                 -1, 0, false, kNotPlaced},
-        Affinity{"     GPU0  NUMA Affinity\nGPU0  X   2\n", 2, 0}, Affinity{"GPU0 X 0-7 N/A N/A\n", -1, 8},
-        Affinity{"GPU0 X\n", -1, 0, false, kNotPlaced},
-        Affinity{"\tGPU0\tCPU Affinity\tNUMA Affinity\tGPU NUMA ID\nGPU0\t X \t0-71\t0,5-11\t4\n", 0, 72,
-                 true, "The NUMA affinity 0,5-11 names several domains: the lowest of them was taken."},
-        Affinity{"\tGPU0\tCPU Affinity\tNUMA Affinity\nGPU0\t X \tall\tnone\n", -1, 0, true,
-                 "The affinity none of GPU0; all of GPU0 is no list of numbers: it was not used."},
-        Affinity{"GPU0 X 0-999999999 0\n", 0, 0, true,
-                 "The affinity 0-999999999 of GPU0 is no list of numbers"}));
+constexpr Affinity kAffinities[] = {
+    Affinity{"\tGPU0\tCPU Affinity\tNUMA Affinity\tGPU NUMA ID\nGPU0\t X \t0-63,128-191\t1\t\tN/A\n", 1, 128},
+    Affinity{"\tGPU0\tCPU Affinity\tNUMA Affinity\nGPU0\t X \t0,2,4,6\t0\n", 0, 4},
+    Affinity{"\tGPU0\tCPU Affinity\nGPU0\t X \t0-0,2-2,4-4,\n", -1, 3},
+    Affinity{"\tGPU0\tCPU Affinity\tNUMA Affinity\tGPU NUMA ID\nGPU0\t X \t\t\t\tN/A\n", -1, 0, false,
+             kNotPlaced},
+    Affinity{"\tGPU0\tCPU Affinity\tNUMA Affinity\tGPU NUMA ID\nGPU0\t X \t\t3\t\tN/A\n", 3, 0},
+    Affinity{"\tGPU0\tCPU Affinity\tNUMA Affinity\tGPU NUMA ID\nGPU0\t X \t4\t\t\tN/A\n", -1, 1},
+    Affinity{"     GPU0  CPU Affinity  NUMA Affinity  GPU NUMA ID\nGPU0  X    0-3                        "
+             " N/A\n",
+             -1, 4},
+    Affinity{"     GPU0  CPU Affinity  NUMA Affinity  GPU NUMA ID\nGPU0  X                               "
+             " N/A\n",
+             -1, 0, false, kNotPlaced},
+    Affinity{"     GPU0  NUMA Affinity\nGPU0  X   2\n", 2, 0},
+    Affinity{"GPU0 X 0-7 N/A N/A\n", -1, 8},
+    Affinity{"GPU0 X\n", -1, 0, false, kNotPlaced},
+    Affinity{"\tGPU0\tCPU Affinity\tNUMA Affinity\tGPU NUMA ID\nGPU0\t X \t0-71\t0,5-11\t4\n", 0, 72, true,
+             "The NUMA affinity 0,5-11 names several domains: the lowest of them was taken."},
+    Affinity{"\tGPU0\tCPU Affinity\tNUMA Affinity\nGPU0\t X \tall\tnone\n", -1, 0, true,
+             "The affinity none of GPU0; all of GPU0 is no list of numbers: it was not used."},
+    Affinity{"GPU0 X 0-999999999 0\n", 0, 0, true, "The affinity 0-999999999 of GPU0 is no list of numbers"}};
+
+INSTANTIATE_TEST_SUITE_P(Table, Affinities, ::testing::ValuesIn(kAffinities));
 
 // `cells` of n GPUs, each joined to the others by `links` NVLinks, with the numbers of their domains.
 std::string all_to_all(int n, int links, const std::function<std::string(int)>& behind) {
@@ -218,14 +220,17 @@ TEST_P(AllToAll, IsDirectWhereTheLinksSuffice) {
   for (const Device& device : reading.type.devices) EXPECT_EQ(device.nvswitch_links, joined.nvswitch_links);
 }
 
-INSTANTIATE_TEST_SUITE_P(Table, AllToAll,
-                         ::testing::Values(Joined{2, 2, 0, 1, "two cards with a bridge"},
-                                           Joined{4, 4, 0, 6, "four A100"},
-                                           Joined{4, 6, 0, 6, "four H100 or GH200"},
-                                           Joined{16, 6, 6, 0, "DGX-2"}, Joined{8, 12, 12, 0, "DGX A100"},
-                                           Joined{8, 8, 8, 0, "eight H800"}, Joined{8, 18, 18, 0, "DGX H100"},
-                                           Joined{3, 12, 12, 0, "three of a DGX A100"},
-                                           Joined{2, 36, 36, 0, "more links than a device had"}));
+constexpr Joined kJoined[] = {Joined{2, 2, 0, 1, "two cards with a bridge"},
+                              Joined{4, 4, 0, 6, "four A100"},
+                              Joined{4, 6, 0, 6, "four H100 or GH200"},
+                              Joined{16, 6, 6, 0, "DGX-2"},
+                              Joined{8, 12, 12, 0, "DGX A100"},
+                              Joined{8, 8, 8, 0, "eight H800"},
+                              Joined{8, 18, 18, 0, "DGX H100"},
+                              Joined{3, 12, 12, 0, "three of a DGX A100"},
+                              Joined{2, 36, 36, 0, "more links than a device had"}};
+
+INSTANTIATE_TEST_SUITE_P(Table, AllToAll, ::testing::ValuesIn(kJoined));
 
 TEST(NvidiaSmi, SaysThatTwoDevicesOfALargerMachineLookLikeABridge) {
   EXPECT_THAT(
@@ -316,16 +321,18 @@ TEST(NvidiaSmi, KeepsLabelsWhereTheLegendGivesOneNameTwice) {
 }
 
 struct Refused {
-  std::string text;
-  std::string message;
+  std::string (*text)();
+  const char* rule;
+  const char* remedy;
 };
 
-std::ostream& operator<<(std::ostream& out, const Refused& refused) { return out << refused.message; }
+std::ostream& operator<<(std::ostream& out, const Refused& refused) { return out << refused.rule; }
 
 class RefusedTables : public ::testing::TestWithParam<Refused> {};
 
 TEST_P(RefusedTables, SayWhy) {
-  EXPECT_THAT([] { read(GetParam().text); }, ThrowsMessage<ConfigError>(Eq(GetParam().message)));
+  EXPECT_THAT([] { read(GetParam().text()); },
+              ThrowsMessage<ConfigError>(Eq(cat(GetParam().rule, ": ", GetParam().remedy))));
 }
 
 std::string changed(std::string_view from, std::string_view by) {
@@ -335,64 +342,61 @@ std::string changed(std::string_view from, std::string_view by) {
   return text.substr(0, at) + std::string(by) + text.substr(at + from.size());
 }
 
-const std::string kAgain = ": copy the table again as nvidia-smi topo -m prints it";
-const std::string kOther = ": run nvidia-smi topo -m on a node and give what it prints";
+constexpr const char* kAgain = "copy the table again as nvidia-smi topo -m prints it";
+constexpr const char* kOther = "run nvidia-smi topo -m on a node and give what it prints";
 
-INSTANTIATE_TEST_SUITE_P(
-    Table, RefusedTables,
-    ::testing::Values(
-        Refused{"", "t.txt is not the output of nvidia-smi topo -m: it looks like an empty file" + kOther},
-        Refused{
-            std::string(kNcclXml),
-            "t.txt is not the output of nvidia-smi topo -m: it looks like an NCCL topology (XML)" + kOther},
-        Refused{"\tGPU0\tGPU1\n GPU0\tX\tOK\n GPU1\tOK\tX\n\nLegend:\n\n  X    = Self\n",
-                "t.txt is not the output of nvidia-smi topo -m: it looks like the output of nvidia-smi topo "
-                "-p2p" +
-                    kOther},
-        Refused{
-            "GPU[0]\t\t: (Topology) Numa Node: 0\n",
-            "t.txt is not the output of nvidia-smi topo -m: it looks like the output of rocm-smi" + kOther},
-        Refused{"NIC0 X PIX\nNIC1 PIX X\n", "t.txt: the table has no row of a GPU" + kAgain},
-        Refused{changed("NODE\tNODE\t X \tSYS", "NODENODE\t X \tSYS"),
-                "t.txt: line 4: row GPU2, column GPU0: 'NODENODE' is two cells without a blank between them" +
-                    kAgain},
-        Refused{changed("\tNV4\t X \tNODE", "\tNV4\t X\tNODESYS"),
-                "t.txt: line 3: row GPU1, column GPU2: 'NODESYS' is two cells without a blank between them" +
-                    kAgain},
-        Refused{
-            changed("SYS\t0-3", "SYS0-3"),
-            "t.txt: line 2: row GPU0, column NIC2: 'SYS0-3,8-11' is two cells without a blank between them" +
-                kAgain},
-        Refused{changed("PXB\tPHB\tSYS\t0-3", "PXB\tSYS\t0-3"),
-                "t.txt: line 3: row GPU1, column NIC2: a cell is missing, the row has 7 of 8" + kAgain},
-        Refused{changed("GPU2\tNODE\tNODE\t X ", "GPU2\tNODE\t X "),
-                "t.txt: line 4: row GPU2, column GPU1: X stands for the device itself, so a cell before it "
-                "is missing" +
-                    kAgain},
-        Refused{changed("GPU1\tNV4\t X ", "GPU1\tNV4\tNV4\t X "),
-                "t.txt: line 3: row GPU1, column GPU1: X must stand there, found NV4" + kAgain},
-        Refused{changed("SYS\t0-3", "SYS\tSYS\t0-3"),
-                "t.txt: line 2: row GPU0: 9 cells where there are 8 rows" + kAgain},
-        Refused{
-            changed("NIC1\tPHB\tPHB", "NIC1\tPHB\tPXB"),
-            "t.txt: line 8: row NIC1, column GPU1: found PXB, but row GPU1, column NIC1 has PHB" + kAgain},
-        Refused{
-            changed("GPU4\tSYS\tSYS\tSYS\tNV2", "GPU4\tSYS\tSYS\tSYS\tNV3"),
-            "t.txt: line 6: row GPU4, column GPU3: found NV3, but row GPU3, column GPU4 has NV2" + kAgain},
-        Refused{changed("PHB\tSYS\t0-3", "N/A\tSYS\t0-3"),
-                "t.txt: line 2: row GPU0, column NIC1: a cell is missing, the row has 6 of 8" + kAgain},
-        Refused{changed("\tPHB\tSYS\t0-3", "\tLAN\tSYS\t0-3"),
-                "t.txt: line 2: row GPU0, column NIC1: 'LAN' is none of X, NV#, PIX, PXB, PHB, NODE and SYS" +
-                    kAgain},
-        Refused{std::string(kSmiTable.substr(0, kSmiTable.find("NIC2\tSYS"))),
-                "t.txt: the row NIC2 is missing, the header has its column" + kAgain},
-        Refused{std::string(kSmiTable.substr(0, kSmiTable.find("\tNODE\tSYS\tSYS\t X \t\n"))),
-                "t.txt: line 9: row NIC2, column GPU4: a cell is missing, the row has 4 of 8" + kAgain},
-        Refused{"GPU0 X NV2 SYS\nGPU1 NV2 X SYS\n",
-                "t.txt: row GPU0 has 3 cells and there are 2 rows, so rows are missing" + kAgain},
-        Refused{
-            cat(kSmiTable, kSmiTable),
-            "t.txt: line 25: a second row GPU0, the first is in line 2: give the table of one node, once"}));
+constexpr Refused kRefused[] = {
+    Refused{[] { return std::string(""); },
+            "t.txt is not the output of nvidia-smi topo -m: it looks like an empty file", kOther},
+    Refused{[] { return std::string(kNcclXml); },
+            "t.txt is not the output of nvidia-smi topo -m: it looks like an NCCL topology (XML)", kOther},
+    Refused{
+        [] { return std::string("\tGPU0\tGPU1\n GPU0\tX\tOK\n GPU1\tOK\tX\n\nLegend:\n\n  X    = Self\n"); },
+        "t.txt is not the output of nvidia-smi topo -m: it looks like the output of nvidia-smi topo "
+        "-p2p",
+        kOther},
+    Refused{[] { return std::string("GPU[0]\t\t: (Topology) Numa Node: 0\n"); },
+            "t.txt is not the output of nvidia-smi topo -m: it looks like the output of rocm-smi", kOther},
+    Refused{[] { return std::string("NIC0 X PIX\nNIC1 PIX X\n"); }, "t.txt: the table has no row of a GPU",
+            kAgain},
+    Refused{[] { return changed("NODE\tNODE\t X \tSYS", "NODENODE\t X \tSYS"); },
+            "t.txt: line 4: row GPU2, column GPU0: 'NODENODE' is two cells without a blank between them",
+            kAgain},
+    Refused{[] { return changed("\tNV4\t X \tNODE", "\tNV4\t X\tNODESYS"); },
+            "t.txt: line 3: row GPU1, column GPU2: 'NODESYS' is two cells without a blank between them",
+            kAgain},
+    Refused{[] { return changed("SYS\t0-3", "SYS0-3"); },
+            "t.txt: line 2: row GPU0, column NIC2: 'SYS0-3,8-11' is two cells without a blank between them",
+            kAgain},
+    Refused{[] { return changed("PXB\tPHB\tSYS\t0-3", "PXB\tSYS\t0-3"); },
+            "t.txt: line 3: row GPU1, column NIC2: a cell is missing, the row has 7 of 8", kAgain},
+    Refused{[] { return changed("GPU2\tNODE\tNODE\t X ", "GPU2\tNODE\t X "); },
+            "t.txt: line 4: row GPU2, column GPU1: X stands for the device itself, so a cell before it "
+            "is missing",
+            kAgain},
+    Refused{[] { return changed("GPU1\tNV4\t X ", "GPU1\tNV4\tNV4\t X "); },
+            "t.txt: line 3: row GPU1, column GPU1: X must stand there, found NV4", kAgain},
+    Refused{[] { return changed("SYS\t0-3", "SYS\tSYS\t0-3"); },
+            "t.txt: line 2: row GPU0: 9 cells where there are 8 rows", kAgain},
+    Refused{[] { return changed("NIC1\tPHB\tPHB", "NIC1\tPHB\tPXB"); },
+            "t.txt: line 8: row NIC1, column GPU1: found PXB, but row GPU1, column NIC1 has PHB", kAgain},
+    Refused{[] { return changed("GPU4\tSYS\tSYS\tSYS\tNV2", "GPU4\tSYS\tSYS\tSYS\tNV3"); },
+            "t.txt: line 6: row GPU4, column GPU3: found NV3, but row GPU3, column GPU4 has NV2", kAgain},
+    Refused{[] { return changed("PHB\tSYS\t0-3", "N/A\tSYS\t0-3"); },
+            "t.txt: line 2: row GPU0, column NIC1: a cell is missing, the row has 6 of 8", kAgain},
+    Refused{[] { return changed("\tPHB\tSYS\t0-3", "\tLAN\tSYS\t0-3"); },
+            "t.txt: line 2: row GPU0, column NIC1: 'LAN' is none of X, NV#, PIX, PXB, PHB, NODE and SYS",
+            kAgain},
+    Refused{[] { return std::string(kSmiTable.substr(0, kSmiTable.find("NIC2\tSYS"))); },
+            "t.txt: the row NIC2 is missing, the header has its column", kAgain},
+    Refused{[] { return std::string(kSmiTable.substr(0, kSmiTable.find("\tNODE\tSYS\tSYS\t X \t\n"))); },
+            "t.txt: line 9: row NIC2, column GPU4: a cell is missing, the row has 4 of 8", kAgain},
+    Refused{[] { return std::string("GPU0 X NV2 SYS\nGPU1 NV2 X SYS\n"); },
+            "t.txt: row GPU0 has 3 cells and there are 2 rows, so rows are missing", kAgain},
+    Refused{[] { return cat(kSmiTable, kSmiTable); },
+            "t.txt: line 25: a second row GPU0, the first is in line 2", "give the table of one node, once"}};
+
+INSTANTIATE_TEST_SUITE_P(Table, RefusedTables, ::testing::ValuesIn(kRefused));
 
 TEST(NvidiaSmi, RefusesMoreRowsThanAnyMachineHas) {
   std::string text;
