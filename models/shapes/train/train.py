@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Trains the shapes model: first the autoencoder, then transformer and text encoders together. Stops and goes on.
 
-    train.py --work DIR --seconds 530 --total-seconds 1000 --compile --export FOLDER
-    train.py --work DIR --seconds 530 --last --compile --export FOLDER     the same again: goes on from DIR
+    train.py --work DIR --seconds 540 --compile            as often as needed: goes on from DIR
+    train.py --work DIR --seconds 520 --compile --last --export FOLDER
 
 DIR holds the checkpoints, samples of held-out captions (samples-STEP.png, and samples-STEP as a dataset) and figures.jsonl:
-step, seconds, loss, and with --score how many of the samples ditmesh finds right. The export is a diffusers folder of the averaged (EMA) weights.
+step, seconds, loss, and with --score how many of the samples ditmesh finds right. The export is a diffusers folder of the
+averaged (EMA) weights.
 """
 
 import argparse
@@ -18,7 +19,6 @@ STARTED = time.monotonic()
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import torch  # noqa: E402
-from diffusers import AutoencoderKL  # noqa: E402
 
 import folder  # noqa: E402
 from autoencoder import make_pool, measure_autoencoder, train_autoencoder  # noqa: E402
@@ -96,20 +96,18 @@ class Run:
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True, help="checkpoints, samples and figures; a later call goes on from them")
-    parser.add_argument("--seconds", type=float, default=530, help="this call ends within so many seconds")
-    parser.add_argument("--total-seconds", type=float, default=1000, help="of the transformer's training in all calls together")
+    parser.add_argument("--seconds", type=float, default=540, help="this call ends within so many seconds")
+    parser.add_argument("--total-seconds", type=float, default=1200, help="of the transformer's training in all calls together")
     parser.add_argument("--last", action="store_true", help="the last call: the learning rate falls to its end within --seconds")
-    parser.add_argument("--vae-seconds", type=float, default=170, help="of the autoencoder's training")
+    parser.add_argument("--vae-seconds", type=float, default=120, help="of the autoencoder's training")
     parser.add_argument("--text-seconds", type=float, default=15, help="of the text encoders' training on their own")
     parser.add_argument("--pool", type=int, default=240_000, help="pictures to encode")
-    parser.add_argument("--pool-seconds", type=float, default=60, help="stop encoding after so long")
+    parser.add_argument("--pool-seconds", type=float, default=45, help="stop encoding after so long")
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--sample-every", type=float, default=120, metavar="SECONDS")
     parser.add_argument("--score", metavar="BINARY", help="ditmesh, to say how many samples of held-out captions are right")
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--export", type=Path, metavar="FOLDER")
-    parser.add_argument("--start-from", type=Path, metavar="FOLDER", help="an export to go on from where --work has no checkpoint")
-    parser.add_argument("--seconds-done", type=float, default=0.0, help="with --start-from: how long its transformer has trained")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tiny", action="store_true", help="toy sizes, to try the code on a CPU")
     args = parser.parse_args()
@@ -124,11 +122,7 @@ def main():
         torch.set_float32_matmul_precision("high")
         torch.backends.cudnn.benchmark = True
     clip, t5 = folder.make_tokenizers()
-    vae = folder.make_autoencoder(args.tiny)
-    if args.start_from and not (run.work / "vae.pt").exists():
-        vae = AutoencoderKL.from_pretrained(args.start_from / "vae").float()
-        run.save("vae.pt", {"vae": vae.state_dict(), "done": True})
-    vae = vae.to(run.device)
+    vae = folder.make_autoencoder(args.tiny).to(run.device)
     if train_autoencoder(run, vae, chunks):
         vae.requires_grad_(False).eval()
         if chunks:

@@ -10,7 +10,6 @@ import time
 import numpy as np
 import torch
 from diffusers import FluxPipeline, FluxTransformer2DModel
-from transformers import CLIPTextModel, T5EncoderModel
 
 import folder
 import hints
@@ -69,8 +68,7 @@ class Learner:
 
     def __init__(self, run, clip, t5):
         self.run = run
-        networks = load_networks(run.args.start_from) if run.args.start_from else folder.make_models(clip, t5, run.args.tiny)
-        self.networks = [n.float().to(run.device).train() for n in networks]
+        self.networks = [n.float().to(run.device).train() for n in folder.make_models(clip, t5, run.args.tiny)]
         transformer, text_encoder, text_encoder_2 = self.networks
         self.heads = hints.Heads(text_encoder_2.config.d_model, text_encoder.config.hidden_size, transformer.inner_dim).to(run.device)
         self.averages = [copy.deepcopy(n).requires_grad_(False).eval() for n in self.networks]
@@ -229,7 +227,7 @@ def learning_rate(spent, total):
 def train_flow(run, vae, pool, clip, t5):
     args = run.args
     learner = Learner(run, clip, t5)
-    step, spent = 0, args.seconds_done
+    step, spent = 0, 0.0
     batch, each = (8, 2) if args.tiny else (args.batch, 24)
     preparing = time.monotonic()
     if args.compile:
@@ -238,7 +236,7 @@ def train_flow(run, vae, pool, clip, t5):
         step, spent = state["step"], state["seconds"]
         for module, weights in zip(learner.modules(), state["modules"]):
             module.load_state_dict(weights)
-    elif not args.start_from:
+    else:
         train_text(learner, pool, args.text_seconds, batch)
     exam = {p: scenes.make_scenes(each * (2 if i == 0 else 1), 7, "held-out", p) for i, p in enumerate(scenes.PICTURES)}
     learner.set_share(0.0)
@@ -283,8 +281,3 @@ def train_flow(run, vae, pool, clip, t5):
     if args.export:
         folder.save_folder(args.export, *(copy.deepcopy(n).cpu() for n in (vae, *learner.averages)), clip, t5)
         print(f"exported to {args.export}", flush=True)
-
-
-def load_networks(path):
-    return [FluxTransformer2DModel.from_pretrained(path / "transformer"), CLIPTextModel.from_pretrained(path / "text_encoder"),
-            T5EncoderModel.from_pretrained(path / "text_encoder_2")]
