@@ -115,7 +115,7 @@ struct DeviceModel {
   std::vector<std::string> also_called{};  // as its driver or NVML name it
   std::vector<std::string> pci_ids{};      // "0x2330"
   uint64_t memory_bytes = 0;
-  double memory_bytes_per_s = 0;  // 0: not known
+  double memory_bytes_per_s = 0;               // 0: not known
   std::map<std::string, double> peak_flops{};  // by dtype: "bf16", dense
   Link nvlink{};                               // one of its NVLinks; bandwidth 0: it has none
   Link pcie{};                                 // the slot it usually sits in
