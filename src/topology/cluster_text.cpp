@@ -189,8 +189,8 @@ std::string switches_text(const Cluster& cluster) {
     }
     text += cat("  ", compress_hostlist(names));
     if (first.parent != -1) {
-      text += cat(" →", first.uplink.bytes_per_s > 0 ? " " + speed(first.uplink) : "", " → ",
-                  cluster.switches[static_cast<size_t>(first.parent)].name);
+      const std::string how_fast = first.uplink.bytes_per_s > 0 ? speed(first.uplink) + " → " : "";
+      text += cat(" → ", how_fast, cluster.switches[static_cast<size_t>(first.parent)].name);
     }
     text += "\n";
   }

@@ -57,6 +57,7 @@ TEST(ClusterText, LeavesOutWhatIsNotThere) {
   cluster.types = {{.name = "box"}};
   cluster.types[0].devices = {{.name = "gpu0"}};
   cluster.nodes = {{.name = "a"}};
+  cluster.switches = {{.name = "leaf", .parent = 1}, {.name = "spine"}};
   EXPECT_EQ(to_text(cluster),
             "box\n"
             "1 node, 1 × devices of an unknown model\n"
@@ -65,7 +66,11 @@ TEST(ClusterText, LeavesOutWhatIsNotThere) {
             "  gpu0: device of an unknown model ~12 GB/s\n"
             "\n"
             "nodes\n"
-            "  a: 1 node of type box\n");
+            "  a: 1 node of type box\n"
+            "\n"
+            "switches\n"
+            "  leaf → spine\n"
+            "  spine\n");
 }
 
 }  // namespace
