@@ -9,6 +9,7 @@
 #include "ditmesh/logging/logging.hpp"
 #include "generate_job.hpp"
 #include "generate_options.hpp"
+#include "rank_facts.hpp"
 #include "signals.hpp"
 #include "version.hpp"
 
@@ -52,14 +53,20 @@ void check_same_versions(const std::vector<std::string>& reports) {
 }
 
 // Rank 0 decides, everybody follows; an error is told once.
-Decision decide(const Command& command, const ProgramArguments& arguments, const MpiSession& mpi,
-                const Log& log, std::unique_ptr<PreparedJob>& prepared) {
+Decision decide(const Command& command, const ProgramArguments& arguments, const Launch& launch,
+                const MpiSession& mpi, const Log& log, std::unique_ptr<PreparedJob>& prepared) {
   const auto versions = mpi.all_gather(cat(MpiSession::host_name(), '\n', build_versions()));
   Decision decision;
   if (mpi.rank() == 0) {
     try {
       check_same_versions(versions);
       if (const auto options = resolve_options(command, arguments.after_command)) {
+        const auto trouble = trouble_of(launch);
+        if (trouble && !options->has("part")) {  // parts are worlds of their own
+          // All of them find the same: the first says it.
+          if (launch.slurm_task != 0) return {static_cast<int>(ExitCode::environment), true, {}};
+          throw EnvironmentError(trouble->rule, trouble->remedy);
+        }
         mpi.set_timeout(static_cast<double>(options->integer("timeout")));
         mpi.activity().set("reading the manifest and the model's description");
         prepared = std::make_unique<PreparedJob>(*options, mpi.size(), arguments.start, log);
@@ -85,11 +92,13 @@ Decision decide(const Command& command, const ProgramArguments& arguments, const
 }
 
 ExitCode run_generate(const Command& command, const ProgramArguments& arguments) {
+  const LauncherEnvironment environment = launcher_environment();  // MPI_Init adds to it
   const MpiSession mpi(arguments.argc, arguments.argv, abort_on_trouble(command));
   catch_stop_signals();
   const Log log = make_log(mpi.rank() == 0 ? "" : cat("rank ", mpi.rank(), " on ", MpiSession::host_name()));
   std::unique_ptr<PreparedJob> prepared;
-  const Decision decision = decide(command, arguments, mpi, log, prepared);
+  const Decision decision =
+      decide(command, arguments, launch_of(environment, mpi.size()), mpi, log, prepared);
   if (decision.leave) return static_cast<ExitCode>(decision.exit_code);
   const c10::InferenceMode no_gradients;
   return run_together(mpi, command, [&] {

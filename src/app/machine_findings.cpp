@@ -35,11 +35,8 @@ std::map<std::string, std::vector<const RankFacts*>> by_host(const std::vector<R
 
 Finding launcher(const std::vector<RankFacts>& ranks, const LauncherEnvironment& environment) {
   const auto num_ranks = static_cast<int64_t>(ranks.size());
-  const int64_t of_slurm = number_of(environment, "SLURM_STEP_NUM_TASKS");
-  if (num_ranks == 1 && of_slurm > 1) {
-    return {"launcher", Verdict::wrong,
-            cat("srun started ", of_slurm, " processes, and each is alone: MPI does not know of the others"),
-            "give srun the option --mpi=pmix ('srun --mpi=list' shows what it can), or start with mpirun"};
+  if (const auto trouble = trouble_of(launch_of(environment, static_cast<int>(num_ranks)))) {
+    return {"launcher", Verdict::wrong, trouble->rule, trouble->remedy};
   }
   const std::string how = environment.contains("OMPI_COMM_WORLD_SIZE") ? "mpirun"
                           : environment.contains("PMIX_RANK")          ? "srun with PMIx"

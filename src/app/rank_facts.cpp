@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "ditmesh/base/json.hpp"
+#include "ditmesh/base/text.hpp"
 #include "ditmesh/kernels/device.hpp"
 #include "host.hpp"
 #include "version.hpp"
@@ -15,7 +16,7 @@ constexpr const char* kVariables[] = {"OMPI_COMM_WORLD_SIZE",  "PMIX_RANK",     
                                       "SLURM_JOB_NODELIST",    "SLURM_JOB_NUM_NODES", "SLURM_NTASKS",
                                       "SLURM_NTASKS_PER_NODE", "SLURM_STEP_ID",       "SLURM_STEP_NUM_TASKS",
                                       "SLURM_GPUS_ON_NODE",    "SLURM_JOB_END_TIME",  "SLURM_JOB_PARTITION",
-                                      "SLURM_RESTART_COUNT"};
+                                      "SLURM_RESTART_COUNT",   "SLURM_PROCID"};
 
 }  // namespace
 
@@ -99,6 +100,15 @@ LauncherEnvironment launcher_environment() {
     if (const char* value = std::getenv(name)) environment[name] = value;
   }
   return environment;
+}
+
+Launch launch_of(const LauncherEnvironment& environment, int num_ranks) {
+  const auto number = [&](const std::string& name) {
+    const auto found = environment.find(name);
+    return found == environment.end() ? 0 : static_cast<int>(parse_int(found->second).value_or(0));
+  };
+  return {num_ranks, number("SLURM_STEP_NUM_TASKS"), number("SLURM_PROCID"),
+          environment.contains("OMPI_COMM_WORLD_SIZE")};
 }
 
 }  // namespace ditmesh

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "ditmesh/comm_mpi/mpi_session.hpp"
+#include "ditmesh/topology/assignment.hpp"
 
 namespace ditmesh {
 
@@ -43,5 +44,6 @@ RankFacts collect_facts(const MpiSession& mpi);
 /// What the launcher left in rank 0's environment: OMPI_*, PMIX_*, SLURM_* as far as they are looked at.
 using LauncherEnvironment = std::map<std::string, std::string>;
 LauncherEnvironment launcher_environment();
+Launch launch_of(const LauncherEnvironment& environment, int num_ranks);
 
 }  // namespace ditmesh

@@ -187,13 +187,12 @@ std::vector<std::vector<int>> assign_cores(const std::vector<RankStart>& ranks,
   return assigned;
 }
 
-void check_launch(const Launch& launch) {
-  if (launch.num_ranks > 1 || launch.num_slurm_tasks <= 1) return;
-  throw EnvironmentError(cat("srun started ", launch.num_slurm_tasks,
-                             " processes, and each is alone: MPI does not know of the others",
-                             launch.has_pmi_of_slurm ? ", although srun offers PMI" : ""),
-                         cat("start it with srun --mpi=pmix -n ", launch.num_slurm_tasks,
-                             " ditmesh … ('srun --mpi=list' shows what it can), or with mpirun"));
+std::optional<LaunchTrouble> trouble_of(const Launch& launch) {
+  if (launch.num_ranks > 1 || launch.num_slurm_tasks <= 1 || launch.by_mpirun) return std::nullopt;
+  return LaunchTrouble{cat("srun started ", launch.num_slurm_tasks,
+                           " processes, and each is alone: MPI does not know of the others"),
+                       cat("give srun the option --mpi=pmix (srun --mpi=pmix -n ", launch.num_slurm_tasks,
+                           " ditmesh …; 'srun --mpi=list' shows what it can), or start with mpirun")};
 }
 
 }  // namespace ditmesh

@@ -62,4 +62,16 @@ refused "a folder" "/" -- --from /
 run topology --from slurm
 equal "outside of Slurm: exit code" "$code" 2
 contains "outside of Slurm: says so" "$err" "this is no Slurm job"
+
+# Processes of an srun without --mpi do not know of each other: the first says so, once.
+for task in 0 1; do
+  run SLURM_STEP_NUM_TASKS=4 SLURM_PROCID=$task generate --model "$model" --prompt "a cat" --output cats --dry-run
+  equal "a world of one, task $task: exit code" "$code" 3
+done
+run SLURM_STEP_NUM_TASKS=4 SLURM_PROCID=0 generate --model "$model" --prompt "a cat" --output cats --dry-run
+contains "a world of one: says so" "$err" "srun started 4 processes, and each is alone" "srun --mpi=pmix -n 4 ditmesh"
+run SLURM_STEP_NUM_TASKS=4 SLURM_PROCID=1 generate --model "$model" --prompt "a cat" --output cats --dry-run
+equal "a world of one: the others are silent" "$out$err" ""
+run SLURM_STEP_NUM_TASKS=4 SLURM_PROCID=1 generate --model "$model" --prompt "a cat" --part 1/4 --output cats --dry-run
+equal "worlds of one that make parts: exit code" "$code" 0
 finish

@@ -152,16 +152,14 @@ INSTANTIATE_TEST_SUITE_P(
                       Cores{{"0-3", "0-3"}, {}, "0-1 | 2-3"}));
 
 TEST(Launch, WorldsOfOneUnderSrunAreToldTheLine) {
-  EXPECT_NO_THROW(check_launch({1, 0, false}));
-  EXPECT_NO_THROW(check_launch({1, 1, false}));
-  EXPECT_NO_THROW(check_launch({8, 8, true}));
-  EXPECT_THAT(
-      [] {
-        check_launch({1, 8, false});
-      },
-      ThrowsMessage<EnvironmentError>(
-          HasSubstr("srun started 8 processes, and each is alone: MPI does not know "
-                    "of the others: start it with srun --mpi=pmix -n 8 ditmesh")));
+  EXPECT_FALSE(trouble_of({1, 0, 0, false}));
+  EXPECT_FALSE(trouble_of({1, 1, 0, false}));
+  EXPECT_FALSE(trouble_of({8, 8, 3, false}));
+  EXPECT_FALSE(trouble_of({1, 8, 0, true}));  // mpirun -n 1 inside of a step
+  const auto trouble = trouble_of({1, 8, 2, false});
+  ASSERT_TRUE(trouble);
+  EXPECT_EQ(trouble->rule, "srun started 8 processes, and each is alone: MPI does not know of the others");
+  EXPECT_THAT(trouble->remedy, HasSubstr("srun --mpi=pmix -n 8 ditmesh"));
 }
 
 }  // namespace

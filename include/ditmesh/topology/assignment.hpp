@@ -1,6 +1,7 @@
 #pragma once
 // Which rank drives which device: one each, whatever order and distribution the launcher chose.
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,14 +47,20 @@ std::vector<AssignedDevice> assign_devices(const std::vector<RankStart>& ranks, 
 std::vector<std::vector<int>> assign_cores(const std::vector<RankStart>& ranks,
                                            const std::vector<std::vector<int>>& numa_domains);
 
-/// Processes that were started together but do not know of each other.
+/// How this process was started.
 struct Launch {
-  int num_ranks = 1;              // of the MPI world
-  int num_slurm_tasks = 0;        // SLURM_STEP_NUM_TASKS; 0: no srun
-  bool has_pmi_of_slurm = false;  // PMIX_RANK or PMI_RANK is set
+  int num_ranks = 1;        // of the MPI world
+  int num_slurm_tasks = 0;  // SLURM_STEP_NUM_TASKS; 0: no srun
+  int slurm_task = 0;       // SLURM_PROCID
+  bool by_mpirun = false;
 };
 
-/// Throws EnvironmentError for worlds of one under an srun without --mpi, with the right line.
-void check_launch(const Launch& launch);
+struct LaunchTrouble {
+  std::string rule;
+  std::string remedy;
+};
+
+/// srun started several processes that do not know of each other: each is a world of one.
+std::optional<LaunchTrouble> trouble_of(const Launch& launch);
 
 }  // namespace ditmesh
