@@ -41,7 +41,8 @@ std::optional<std::string> environment_variable(const std::string& name) {
 }
 
 std::optional<std::string> text_of(const std::string& path) {
-  if (!std::filesystem::exists(path)) return std::nullopt;
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error)) return std::nullopt;
   return read_file(path);
 }
 
@@ -53,7 +54,7 @@ TopologyReading read_source(const Options& options) {
   if (source == "nccl-xml") return cluster_of(read_nccl_xml(standard_input(), "standard input"), "node");
   if (source == "slurm") return read_slurm_cluster(environment_variable, text_of);
   if (source == "-") return read_topology(standard_input(), "standard input");
-  if (std::filesystem::exists(source)) return read_topology(read_file(source), source);
+  if (const auto text = text_of(source)) return read_topology(*text, source);
   return {read_cluster(source), {}};
 }
 

@@ -8,6 +8,12 @@
 
 namespace ditmesh {
 
+namespace {
+
+constexpr int kMaxDepth = 200;  // the parser goes as deep as the text
+
+}  // namespace
+
 std::string json_problem(const std::exception& error) {
   const std::string text = error.what();
   if (const size_t place = text.find("syntax error"); place != std::string::npos) return text.substr(place);
@@ -16,8 +22,17 @@ std::string json_problem(const std::exception& error) {
 }
 
 Json parse_json(std::string_view text, std::string_view name) {
+  const auto check_depth = [&](int depth, Json::parse_event_t, Json&) {
+    if (depth > kMaxDepth) {
+      throw ConfigError(cat(name, " is nested more than ", kMaxDepth, " deep"),
+                        "no file of ours is: fetch or write it again");
+    }
+    return true;
+  };
   try {
-    return Json::parse(text);
+    return Json::parse(text, check_depth);
+  } catch (const Json::out_of_range& error) {
+    throw ConfigError(cat(name, ": ", json_problem(error)), "write a number that a computer can hold");
   } catch (const Json::parse_error& error) {
     // The byte is one past the last character read.
     const size_t end = std::min(error.byte > 0 ? error.byte - 1 : 0, text.size());

@@ -97,8 +97,24 @@ class TreeReader {
       place.cores = members(domain->cpuset);
       // Memory without cores (HBM of a GPU, CXL) is no place for ranks or bridges.
       if (place.cores.empty()) continue;
+      add_cores(domain->cpuset);
       index_of_domain_[domain->os_index] = static_cast<int>(tree_.places.size());
       tree_.places.push_back(std::move(place));
+    }
+  }
+
+  // The first hardware thread of each core stands for it. Called before its domain is added.
+  void add_cores(hwloc_const_cpuset_t set) {
+    const int place = static_cast<int>(tree_.places.size());
+    const int count = hwloc_get_nbobjs_inside_cpuset_by_type(topology_, set, HWLOC_OBJ_CORE);
+    for (int i = 0; i < count; ++i) {
+      const hwloc_obj_t core =
+          hwloc_get_obj_inside_cpuset_by_type(topology_, set, HWLOC_OBJ_CORE, static_cast<unsigned>(i));
+      tree_.cores.push_back({hwloc_bitmap_first(core->cpuset), place});
+    }
+    for (int thread = count > 0 ? -1 : hwloc_bitmap_first(set); thread != -1;
+         thread = hwloc_bitmap_next(set, thread)) {
+      tree_.cores.push_back({thread, place});  // hwloc sees no cores in some virtual machines
     }
   }
 

@@ -33,8 +33,6 @@ constexpr unsigned int kMaxNvlinks = 18;
 constexpr int kFeatureEnabled = 1;
 constexpr int kRemoteGpu = 0;
 constexpr int kRemoteSwitch = 2;
-constexpr int kUncorrected = 1;  // NVML_MEMORY_ERROR_TYPE_UNCORRECTED
-constexpr int kVolatile = 0;     // since the last reboot or reset
 
 class Nvml {
  public:
@@ -121,14 +119,9 @@ std::string fault_of(const Nvml& nvml, Device device) {
   if (nvml.call("nvmlDeviceGetRemappedRows",
                 kSignature<Device, unsigned int*, unsigned int*, unsigned int*, unsigned int*>, device,
                 &corrected, &uncorrected, &is_pending, &has_failed) &&
-      has_failed != 0) {
-    return "a row of its memory could not be remapped";
-  }
-  unsigned long long errors = 0;
-  if (nvml.call("nvmlDeviceGetTotalEccErrors", kSignature<Device, int, int, unsigned long long*>, device,
-                kUncorrected, kVolatile, &errors) &&
-      errors > 0) {
-    return counted(static_cast<int64_t>(errors), "uncorrectable memory error") + " since its last reset";
+      has_failed + is_pending != 0) {
+    return has_failed != 0 ? "a row of its memory could not be remapped"
+                           : "its memory waits for a reset to remap a row";
   }
   return {};
 }
@@ -144,7 +137,8 @@ std::vector<NvmlGpu> read_nvml(std::string& problem) {
     return {};
   }
   unsigned int count = 0;
-  nvml.call("nvmlDeviceGetCount_v2", kSignature<unsigned int*>, &count);
+  if (!nvml.call("nvmlDeviceGetCount_v2", kSignature<unsigned int*>, &count))
+    problem = "NVML does not say how many GPUs there are";
   std::vector<NvmlGpu> gpus;
   for (unsigned int index = 0; index < count; ++index) {
     Device device = nullptr;

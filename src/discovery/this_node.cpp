@@ -43,7 +43,7 @@ DeviceModel model_of(const NvmlGpu& gpu) {
       return std::find(all.begin(), all.end(), one) != all.end();
     };
     if (has(model.also_called, gpu.name) || has(model.pci_ids, gpu.pci_id)) {
-      model.memory_bytes = gpu.memory_bytes;
+      if (gpu.memory_bytes > 0) model.memory_bytes = gpu.memory_bytes;  // NVML knows it better
       return model;
     }
   }
@@ -54,7 +54,7 @@ DeviceModel model_of(const NvmlGpu& gpu) {
   }
   unknown.also_called = {gpu.name};
   unknown.pci_ids = {gpu.pci_id};
-  unknown.memory_bytes = gpu.memory_bytes;
+  unknown.memory_bytes = std::max<uint64_t>(gpu.memory_bytes, 1);
   return unknown;
 }
 
@@ -93,16 +93,12 @@ class NodeBuilder {
 
   void add_cores() {
     DeviceModel core = find_device_model("cpu-core");
-    std::vector<std::pair<int, int>> cores;  // number, place
-    for (int place = 0; place < static_cast<int>(tree_.places.size()); ++place) {
-      for (const int number : tree_.places[static_cast<size_t>(place)].cores)
-        cores.emplace_back(number, place);
-    }
-    std::sort(cores.begin(), cores.end());
+    std::vector<HostTree::Core> cores = tree_.cores;
+    std::sort(cores.begin(), cores.end(), [](const auto& a, const auto& b) { return a.thread < b.thread; });
     if (tree_.memory_bytes > 0 && !cores.empty()) core.memory_bytes = tree_.memory_bytes / cores.size();
     found_.cluster.models.emplace(core.name, core);
-    for (const auto& [number, place] : cores) {
-      type_.devices.push_back({.name = cat("cpu", number), .model = core.name, .place = place});
+    for (const auto& [thread, place] : cores) {
+      type_.devices.push_back({.name = cat("cpu", thread), .model = core.name, .place = place});
     }
   }
 

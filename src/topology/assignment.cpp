@@ -86,12 +86,14 @@ class NodeMatching {
   }
 
   [[noreturn]] void refuse_blind(int rank) const {
-    const bool are_broken = !ranks_[static_cast<size_t>(rank)].visible.empty();
-    throw EnvironmentError(cat("rank ", rank, " on ", node_,
-                               are_broken ? " sees only GPUs that must not be used: " : " sees no GPU",
-                               are_broken ? join(broken_, ", ") : std::string(), ", others of the job do"),
-                           are_broken ? "start no rank there, or mend them"
-                                      : "look at CUDA_VISIBLE_DEVICES there, or give --device cpu");
+    const std::vector<std::string>& seen = ranks_[static_cast<size_t>(rank)].visible;
+    if (seen.empty()) {
+      throw EnvironmentError(cat("rank ", rank, " on ", node_, " sees no GPU"),
+                             "look at CUDA_VISIBLE_DEVICES there, or give --device cpu");
+    }
+    throw EnvironmentError(
+        cat("rank ", rank, " on ", node_, " sees only GPUs that must not be used: ", join(seen, ", ")),
+        "start no rank there, or mend them");
   }
 
   [[noreturn]] void refuse(int rank) const {

@@ -8,7 +8,6 @@ namespace {
 
 constexpr Link kPcie = {12e9, 1e-6};    // 3.0 × 16
 constexpr Link kSocket = {40e9, 1e-6};  // between NUMA domains
-constexpr Link kNvlink = {20e9, 1e-6};  // a link of A100
 
 Link network_link(NicKind kind) {
   switch (kind) {
@@ -29,13 +28,13 @@ Link network_link(NicKind kind) {
 }
 
 void fill(Link& link, const Link& assumed) {
-  if (link.bytes_per_s == 0) link = assumed;
+  if (link.bytes_per_s == 0) link.bytes_per_s = assumed.bytes_per_s;
+  if (link.latency_s == 0) link.latency_s = assumed.latency_s;
 }
 
 }  // namespace
 
 Cluster with_assumed_links(Cluster cluster) {
-  for (auto& [name, model] : cluster.models) fill(model.nvlink, kNvlink);
   for (NodeType& type : cluster.types) {
     Link fastest = {};
     for (Device& device : type.devices) {

@@ -5,6 +5,7 @@
 
 #include "ditmesh/base/error.hpp"
 #include "ditmesh/base/text.hpp"
+#include "ditmesh/base/unicode.hpp"
 
 namespace ditmesh {
 
@@ -60,6 +61,8 @@ std::vector<DeviceId> Cluster::healthy_devices() const {
 
 namespace {
 
+constexpr size_t kMaxPerNode = 1024;
+
 [[noreturn]] void refuse(const std::string& where, const std::string& rule) {
   throw ConfigError(cat(where, " ", rule));
 }
@@ -69,6 +72,10 @@ void check_names(const Things& things, const std::string& where, std::string_vie
   std::set<std::string_view> names;
   for (const auto& thing : things) {
     if (thing.name.empty()) refuse(where, cat("has a ", noun, " without a name"));
+    if (printable(thing.name, thing.name.size()) != thing.name) {
+      refuse(where, cat("has a ", noun, " '", printable(thing.name, 80),
+                        "', whose name is not UTF-8 or has control characters"));
+    }
     if (!names.insert(thing.name).second)
       refuse(where, cat("has two of the name ", noun, " '", thing.name, "'"));
   }
@@ -92,6 +99,10 @@ void check_type(const NodeType& type, const std::map<std::string, DeviceModel>& 
   check_names(type.places, where, "place");
   check_names(type.devices, where, "device");
   check_names(type.nics, where, "nic");
+  if (std::max(type.devices.size(), type.nics.size()) > kMaxPerNode) {
+    refuse(where, cat("has ", type.devices.size(), " devices and ", type.nics.size(), " NICs, more than ",
+                      kMaxPerNode, " of a kind stand in no node"));
+  }
   for (size_t i = 0; i < type.places.size(); ++i) {
     const Place& place = type.places[i];
     const std::string place_name = cat(where, ": place '", place.name, "'");

@@ -33,6 +33,16 @@ auto kind_from(const JsonObject& object, const Kinds& kinds, const std::string& 
                     cat("it is one of ", join(names, ", ")));
 }
 
+int count_in(const JsonObject& object, const std::string& key) {
+  constexpr int64_t kMost = 1 << 20;
+  const auto value = object.get<int64_t>(key);
+  if (value < 0 || value > kMost) {
+    throw ConfigError(
+        cat(object.name(), ": field '", key, "' must be of 0 to ", kMost, ", found ", object.at(key).dump()));
+  }
+  return static_cast<int>(value);
+}
+
 // A host list, or an array of names.
 std::vector<std::string> names_in(const JsonObject& object, const std::string& key) {
   if (object.at(key).is_array()) return object.get<std::vector<std::string>>(key);
@@ -45,11 +55,11 @@ constexpr const char* kNone = "-";
 template <typename Things>
 int find(const Things& things, const std::string& name, const JsonObject& object, const std::string& key) {
   if (key == "leaves" && name == kNone) return -1;
-  std::vector<std::string> names;
   for (size_t i = 0; i < things.size(); ++i) {
     if (things[i].name == name) return static_cast<int>(i);
-    names.push_back(things[i].name);
   }
+  std::vector<std::string> names;
+  for (const auto& thing : things) names.push_back(thing.name);
   throw ConfigError(cat(object.name(), ": field '", key, "' names '", name, "', which is not there",
                         did_you_mean(name, names)));
 }
@@ -109,7 +119,7 @@ void read_places(const JsonObject& object, NodeType& type) {
       place.kind = kind_from(entry, kPlaceKinds, "numa");
       place.parent = parents[i];
       place.uplink = link_or_none(entry, "uplink");
-      place.numa_id = static_cast<int>(entry.get_or<int64_t>("numa_id", -1));
+      place.numa_id = entry.has("numa_id") ? count_in(entry, "numa_id") : -1;
       if (entry.has("cores"))
         place.cores = parse_cpu_list(entry.get<std::string>("cores"), cat(entry.name(), ": cores"));
       type.places.push_back(std::move(place));
@@ -131,7 +141,7 @@ void read_devices(const JsonObject& object, NodeType& type) {
       device.pci_id = entry.get_or<std::string>("pci_id", "");
       device.place = places[i];
       device.pcie = link_or_none(entry, "pcie");
-      device.nvswitch_links = static_cast<int>(entry.get_or<int64_t>("nvswitch_links", 0));
+      device.nvswitch_links = entry.has("nvswitch_links") ? count_in(entry, "nvswitch_links") : 0;
       type.devices.push_back(std::move(device));
     }
   }
@@ -163,7 +173,7 @@ void read_nvlinks(const JsonObject& object, NodeType& type) {
     for (const std::string& name : names_in(entry, "among"))
       among.push_back(find(type.devices, name, entry, "among"));
     std::sort(among.begin(), among.end());
-    const int links = static_cast<int>(entry.dimension("links"));
+    const int links = count_in(entry, "links");
     for (size_t a = 0; a < among.size(); ++a) {
       for (size_t b = a + 1; b < among.size(); ++b) type.nvlinks.push_back({among[a], among[b], links});
     }
@@ -268,18 +278,19 @@ Cluster cluster_from_json(const Json& json, const std::string& where) {
 }
 
 Cluster read_cluster(const std::string& file_or_name) {
+  std::error_code error;
+  if (std::filesystem::is_regular_file(file_or_name, error)) {
+    return cluster_from_json(read_json_file(file_or_name), file_or_name);
+  }
   const auto& shipped = shipped_clusters();
   if (const auto found = shipped.find(file_or_name); found != shipped.end()) {
     const std::string where = cat("topology/", file_or_name, ".json");
     return cluster_from_json(parse_json(found->second, where), where);
   }
-  if (!std::filesystem::exists(file_or_name)) {
-    std::vector<std::string> names;
-    for (const auto& [name, unused] : shipped) names.push_back(name);
-    throw ConfigError(cat("there is no cluster file '", file_or_name, "'", did_you_mean(file_or_name, names)),
-                      cat("give a JSON file, or one of ", join(names, ", ")));
-  }
-  return cluster_from_json(read_json_file(file_or_name), file_or_name);
+  std::vector<std::string> names;
+  for (const auto& [name, unused] : shipped) names.push_back(name);
+  throw ConfigError(cat("there is no cluster file '", file_or_name, "'", did_you_mean(file_or_name, names)),
+                    cat("give a JSON file, or one of ", join(names, ", ")));
 }
 
 }  // namespace ditmesh

@@ -227,7 +227,7 @@ std::string matrix_text(const Router& router, int node) {
   const int shown = std::min(count, kMaxColumns);
   std::string text =
       cat("  way and GB/s between its devices", shown < count ? cat(" (the first ", shown, ")") : "", "\n");
-  size_t width = 9;
+  size_t width = 10;
   for (int i = 0; i < shown; ++i)
     width = std::max(width, type.devices[static_cast<size_t>(i)].name.size() + 1);
   text += "  " + std::string(width, ' ');
@@ -240,8 +240,10 @@ std::string matrix_text(const Router& router, int node) {
     text += "  " + padded(type.devices[static_cast<size_t>(row)].name, width);
     for (int column = 0; column < shown; ++column) {
       const Route route = router.route({node, row}, {node, column});
-      const std::string cell =
-          row == column ? "-" : cat(short_name(route.level), " ", fixed(route.bytes_per_s / 1e9, 0));
+      const std::string cell = row == column
+                                   ? "-"
+                                   : cat(short_name(route.level), " ",
+                                         fixed(route.bytes_per_s / 1e9, route.bytes_per_s < 1e11 ? 1 : 0));
       text += column + 1 == shown ? cell : padded(cell, width);
     }
     text += "\n";

@@ -8,10 +8,13 @@
 
 namespace ditmesh {
 
+constexpr double kMost = 1e9;  // of gigabytes per second, microseconds, teraflops
+
 double positive(const JsonObject& object, const std::string& key) {
   const auto value = object.get<double>(key);
-  if (!(value > 0)) {
-    throw ConfigError(cat(object.name(), ": field '", key, "' must be above 0, found ", value));
+  if (!(value > 0) || value > kMost) {
+    throw ConfigError(
+        cat(object.name(), ": field '", key, "' must be above 0 and at most ", kMost, ", found ", value));
   }
   return value;
 }

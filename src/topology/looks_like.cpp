@@ -47,10 +47,9 @@ std::optional<std::string> look_at_xml(std::string_view text) {
 
 bool is_json(std::string_view text) {
   if (text.empty() || (text.front() != '{' && text.front() != '[')) return false;
-  const bool object = text.front() == '{';
+  if (text.front() == '{') return true;
   const std::string_view rest = trim(text.substr(1));
-  if (rest.empty()) return false;
-  return std::string_view(object ? "\"}" : "{[\"]-0123456789").find(rest.front()) != std::string_view::npos;
+  return !rest.empty() && std::string_view("{[\"]-0123456789").find(rest.front()) != std::string_view::npos;
 }
 
 // What single lines say. The first kind of this order that any line is of wins.

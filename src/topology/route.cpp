@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 
 #include "ditmesh/base/text.hpp"
 #include "ditmesh/topology/assumed_links.hpp"
@@ -80,6 +81,7 @@ Router::Router(Cluster cluster) : cluster_(with_assumed_links(std::move(cluster)
   for (const Node& node : cluster_.nodes) {
     first_link_.push_back(num_links());
     add_links(node);
+    choose_nics(node);
   }
   first_switch_link_ = num_links();
   for (const Switch& each : cluster_.switches) links_.insert(links_.end(), 2, each.uplink);
@@ -99,28 +101,51 @@ void Router::plan_type(const NodeType& type) {
     plan.nvlink_pair[static_cast<size_t>(ends.a * devices + ends.b)] = pair;
     plan.nvlink_pair[static_cast<size_t>(ends.b * devices + ends.a)] = pair;
   }
-  std::vector<int> users(type.nics.size(), 0);  // devices that are equally near to several share them out
-  for (const Device& device : type.devices) {
-    int best = -1;
-    for (int nic = 0; nic < count(type.nics); ++nic) {
-      const auto rank = [&](int candidate) {
-        const int place = type.nics[static_cast<size_t>(candidate)].place;
-        return std::pair(level_within(type, common_place(type, device.place, place)),
-                         users[static_cast<size_t>(candidate)]);
-      };
-      if (best == -1 || rank(nic) < rank(best)) best = nic;
-    }
-    if (best != -1) ++users[static_cast<size_t>(best)];
-    plan.nearest_nic.push_back(best);
-  }
   plans_.push_back(std::move(plan));
+}
+
+// The NIC of each device: of those that are plugged in, if any is, and are at least half as fast as the
+// fastest, the nearest; devices that are equally near to several share them out.
+void Router::choose_nics(const Node& node) {
+  const NodeType& type = cluster_.type_of(node);
+  const bool is_like_last = !nics_.empty() && cluster_.nodes[nics_.size() - 1].type == node.type &&
+                            cluster_.nodes[nics_.size() - 1].leaves == node.leaves;
+  if (is_like_last) {
+    nics_.push_back(nics_.back());
+    return;
+  }
+  std::vector<int> candidates(type.nics.size());
+  std::iota(candidates.begin(), candidates.end(), 0);
+  const auto is_plugged_in = [&](int nic) { return node.leaves[static_cast<size_t>(nic)] != -1; };
+  if (std::any_of(candidates.begin(), candidates.end(), is_plugged_in)) {
+    std::erase_if(candidates, [&](int nic) { return !is_plugged_in(nic); });
+  }
+  const auto speed = [&](int nic) { return type.nics[static_cast<size_t>(nic)].link.bytes_per_s; };
+  double fastest = 0;
+  for (const int nic : candidates) fastest = std::max(fastest, speed(nic));
+  std::erase_if(candidates, [&](int nic) { return speed(nic) < fastest / 2; });
+
+  std::vector<int> users(type.nics.size(), 0);
+  std::vector<int> chosen;
+  for (const Device& device : type.devices) {
+    const auto farness = [&](int nic) {
+      const int common = common_place(type, device.place, type.nics[static_cast<size_t>(nic)].place);
+      return std::pair(-static_cast<int>(ancestors(type, common).size()), users[static_cast<size_t>(nic)]);
+    };
+    const auto best = std::min_element(candidates.begin(), candidates.end(),
+                                       [&](int a, int b) { return farness(a) < farness(b); });
+    chosen.push_back(best == candidates.end() ? -1 : *best);
+    if (best != candidates.end()) ++users[static_cast<size_t>(*best)];
+  }
+  nics_.push_back(std::move(chosen));
 }
 
 void Router::add_links(const Node& node) {
   const NodeType& type = cluster_.type_of(node);
   const auto nvlink_of = [&](int device) {
     const auto model = cluster_.models.find(type.devices[static_cast<size_t>(device)].model);
-    return model == cluster_.models.end() ? kUnknownNvlink : model->second.nvlink;
+    const bool is_known = model != cluster_.models.end() && model->second.nvlink.bytes_per_s > 0;
+    return is_known ? model->second.nvlink : kUnknownNvlink;
   };
   const auto bundle = [](const Link& one, int links) { return Link{one.bytes_per_s * links, one.latency_s}; };
   for (const Device& device : type.devices) links_.insert(links_.end(), 2, device.pcie);
@@ -131,8 +156,11 @@ void Router::add_links(const Node& node) {
     port.latency_s /= 2;
     links_.insert(links_.end(), 2, port);
   }
-  for (const NvlinkPair& pair : type.nvlinks)
-    links_.insert(links_.end(), 2, bundle(nvlink_of(pair.a), pair.links));
+  for (const NvlinkPair& pair : type.nvlinks) {
+    const Link one = std::min(nvlink_of(pair.a), nvlink_of(pair.b),
+                              [](const Link& a, const Link& b) { return a.bytes_per_s < b.bytes_per_s; });
+    links_.insert(links_.end(), 2, bundle(one, pair.links));
+  }
   for (const Nic& nic : type.nics) {
     links_.insert(links_.end(), 2, Link{nic.link.bytes_per_s, nic.link.latency_s / 2});
   }
@@ -212,13 +240,12 @@ void Router::add_in_node(Route& route, int node, int from, int to) const {
   }
 }
 
-int Router::nearest_nic(DeviceId id) const {
-  const auto type = static_cast<size_t>(cluster_.nodes[static_cast<size_t>(id.node)].type);
-  return plans_[type].nearest_nic[static_cast<size_t>(id.device)];
+int Router::nic_of(DeviceId id) const {
+  return nics_[static_cast<size_t>(id.node)][static_cast<size_t>(id.device)];
 }
 
 int Router::leaf_of(DeviceId id) const {
-  const int nic = nearest_nic(id);
+  const int nic = nic_of(id);
   return cluster_.nodes[static_cast<size_t>(id.node)].leaves[static_cast<size_t>(nic)];
 }
 
@@ -237,6 +264,8 @@ DeviceId Router::on_rail_of(DeviceId from, DeviceId to) const {
   const int num_devices = count(cluster_.type_of(cluster_.nodes[static_cast<size_t>(from.node)]).devices);
   for (int device = 0; device < num_devices; ++device) {
     const DeviceId other = {from.node, device};
+    const std::vector<int>& unhealthy = cluster_.nodes[static_cast<size_t>(from.node)].unhealthy;
+    if (std::binary_search(unhealthy.begin(), unhealthy.end(), device)) continue;
     if (other != from && has_nvlink(from, other) && leaf_of(other) == leaf) return other;
   }
   return from;
@@ -244,7 +273,7 @@ DeviceId Router::on_rail_of(DeviceId from, DeviceId to) const {
 
 void Router::cross_network(Route& route, DeviceId from, DeviceId to) const {
   route.level = Level::leaf;
-  if (nearest_nic(from) == -1 || nearest_nic(to) == -1) {
+  if (nic_of(from) == -1 || nic_of(to) == -1) {
     route.bytes_per_s = kUnknownNetwork.bytes_per_s;
     route.latency_s = kUnknownNetwork.latency_s;
     return;
@@ -264,7 +293,7 @@ void Router::go_to_nic(Route& route, DeviceId id, bool is_sender) const {
   const NodeType& type = cluster_.type_of(node);
   const int first = first_link_[static_cast<size_t>(id.node)];
   const int first_nic = first + plans_[static_cast<size_t>(node.type)].first_nic;
-  const int nic = nearest_nic(id);
+  const int nic = nic_of(id);
   const int device_place = type.devices[static_cast<size_t>(id.device)].place;
   const int nic_place = type.nics[static_cast<size_t>(nic)].place;
   if (is_sender) {

@@ -31,7 +31,7 @@ std::optional<Source> read_files(const Environment& environment, const ReadFile&
 
 // The job's nodes alone, in its order; the file may not know some.
 Cluster only_nodes(const Cluster& all, const std::vector<std::string>& names,
-                   std::vector<std::string>& remarks) {
+                   std::vector<std::string>& remarks, bool has_switches) {
   std::map<std::string, const Node*> known;
   for (const Node& node : all.nodes) known[node.name] = &node;
   Cluster some = all;
@@ -50,7 +50,7 @@ Cluster only_nodes(const Cluster& all, const std::vector<std::string>& names,
     }
     some.nodes.push_back(std::move(node));
   }
-  if (num_unknown > 0) {
+  if (num_unknown > 0 && has_switches) {
     remarks.push_back(cat(counted(num_unknown, "node"), " of the job ", num_unknown == 1 ? "is" : "are",
                           " under no switch that Slurm describes"));
   }
@@ -84,7 +84,8 @@ TopologyReading read_slurm_cluster(const Environment& environment, const ReadFil
                          source->topology.remarks.end());
   reading.cluster = cluster_of(source->topology, unknown_node_type(), reading.remarks);
   if (job) {
-    reading.cluster = only_nodes(reading.cluster, job->nodes, reading.remarks);
+    reading.cluster =
+        only_nodes(reading.cluster, job->nodes, reading.remarks, !reading.cluster.switches.empty());
     reading.cluster.name = job->job_id.empty() ? "job" : cat("job ", job->job_id);
   } else {
     reading.cluster.name = std::filesystem::path(source->name).stem().string();

@@ -48,7 +48,7 @@ std::vector<int> expand_tasks_per_node(std::string_view text, std::string_view w
         repeats ? parse_int(part.substr(open + 2, part.size() - open - 3)) : std::optional<int64_t>(1);
     const bool is_whole = repeats || open == std::string_view::npos;
     if (!is_whole || !count || !times || *count < 0 || *count > kMaxHosts || *times < 1 ||
-        *times + static_cast<int64_t>(tasks.size()) > kMaxHosts) {
+        *times > kMaxHosts || *times + static_cast<int64_t>(tasks.size()) > kMaxHosts) {
       throw ConfigError(cat(what, " '", text, "' has '", part, "', where a number of tasks is expected"),
                         "it looks like 8(x2),4: eight tasks on each of two nodes, four on the third");
     }

@@ -44,6 +44,13 @@ TEST(JsonObject, ReadsFieldsWithTheirTypes) {
   EXPECT_FALSE(object.has("z"));
 }
 
+TEST(Json, TooDeepOrTooLargeIsRefused) {
+  EXPECT_EQ(config_error([] { parse_json(std::string(1'000'000, '['), "x"); }),
+            "x is nested more than 200 deep: no file of ours is: fetch or write it again");
+  EXPECT_EQ(config_error([] { parse_json("[1e400]", "x"); }),
+            "x: number overflow parsing '1e400': write a number that a computer can hold");
+}
+
 TEST(JsonObject, ErrorsNameFileAndField) {
   const JsonObject object(parse_json(R"({"n": 1.5, "t": "a", "b": true, "zero": 0})", "x"), "m/config.json");
   EXPECT_EQ(config_error([&] { object.get<int64_t>("none"); }), "m/config.json: field 'none' is missing");

@@ -84,7 +84,7 @@ TEST(Assignment, WrongStartsAreNamed) {
       [] {
         assign_devices({on("a", "g0"), on("a", "")}, false);
       },
-      ThrowsMessage<EnvironmentError>(HasSubstr("rank 1 on a sees no GPU, others of the job do")));
+      ThrowsMessage<EnvironmentError>(HasSubstr("rank 1 on a sees no GPU: look at CUDA_VISIBLE_DEVICES")));
 }
 
 TEST(Assignment, SharesOnlyIfAsked) {

@@ -168,5 +168,60 @@ TEST(Ways, WithoutAnyKnowledgeAreAssumed) {
   EXPECT_EQ(router.route({0, 0}, {1, 1}).bytes_per_s, 1e9);
 }
 
+// Two nodes of the type `type`, each NIC on a leaf of its own, `plugged` of them.
+Cluster two_of(NodeType type, const std::vector<int>& leaves) {
+  Cluster cluster;
+  type.name = "box";
+  cluster.types = {std::move(type)};
+  cluster.switches = {{.name = "l0"}, {.name = "l1"}};
+  cluster.nodes = {{.name = "a", .leaves = leaves}, {.name = "b", .leaves = leaves}};
+  return cluster;
+}
+
+std::string links_of(const Cluster& cluster, DeviceId from, DeviceId to) {
+  const Router router(cluster);
+  std::vector<std::string> names;
+  for (const int link : router.route(from, to).links) names.push_back(router.link_name(link));
+  return join(names, "; ");
+}
+
+TEST(Nics, TheInnermostSwitchIsNearest) {
+  NodeType type;
+  type.places = {{.name = "numa0"},
+                 {.name = "outer", .kind = PlaceKind::pcie_switch, .parent = 0},
+                 {.name = "in0", .kind = PlaceKind::pcie_switch, .parent = 1},
+                 {.name = "in1", .kind = PlaceKind::pcie_switch, .parent = 1}};
+  type.devices = {{.name = "gpu0", .place = 3}, {.name = "gpu1", .place = 2}};
+  type.nics = {{.name = "nic0", .place = 2}, {.name = "nic1", .place = 3}};
+  EXPECT_EQ(links_of(two_of(type, {0, 1}), {0, 0}, {1, 0}),
+            "a: gpu0 → in1; a: nic1 → l1; b: l1 → nic1; b: in1 → gpu0");
+}
+
+TEST(Nics, SlowOnesAndThoseNotPluggedInCarryNothing) {
+  NodeType type;
+  type.places = {{.name = "numa0"}};
+  type.devices = {{.name = "gpu0", .place = 0}, {.name = "gpu1", .place = 0}};
+  type.nics = {{.name = "eno1", .place = 0, .link = {0.125e9, 1e-6}},
+               {.name = "ib0", .place = 0, .link = {48e9, 1e-6}}};
+  EXPECT_EQ(links_of(two_of(type, {0, 0}), {0, 0}, {1, 1}),
+            "a: gpu0 → numa0; a: ib0 → l0; b: l0 → ib0; b: numa0 → gpu1");
+  type.nics[0].link = type.nics[1].link;
+  EXPECT_EQ(links_of(two_of(type, {-1, 0}), {0, 0}, {1, 1}),
+            "a: gpu0 → numa0; a: ib0 → l0; b: l0 → ib0; b: numa0 → gpu1");
+}
+
+TEST(Nics, NoWayLeadsThroughABrokenDevice) {
+  Cluster cluster = read_cluster("dgx-h100-x4");
+  cluster.nodes[0].unhealthy = {5};
+  EXPECT_EQ(Router(cluster).route({0, 2}, {1, 5}).level, Level::spine);
+}
+
+TEST(Ways, OfAKnownBandwidthHaveAUsualLatency) {
+  NodeType type;
+  type.devices = {{.name = "gpu0"}};
+  type.nics = {{.name = "ib0", .kind = NicKind::infiniband, .link = {48e9, 0}}};
+  EXPECT_NEAR(Router(two_of(type, {0})).route({0, 0}, {1, 0}).latency_s, 4e-6, 1e-9);
+}
+
 }  // namespace
 }  // namespace ditmesh

@@ -23,6 +23,11 @@ struct PciFunction {
 struct HostTree {
   std::vector<Place> places{};  // NUMA domains, host bridges, PCIe switches; parents first
   std::vector<PciFunction> functions{};
+  struct Core {
+    int thread = 0;  // the number of its first hardware thread
+    int place = -1;  // its NUMA domain
+  };
+  std::vector<Core> cores{};
   uint64_t memory_bytes = 0;
 
   /// nullptr if there is no such function.

@@ -50,7 +50,6 @@ class Router {
   // Where the links of a node begin in links_; those of a type stand in the same order on each of its nodes:
   // devices, places, NVSwitch ports, NVLink pairs, NICs; each up (out), then down (in).
   struct TypePlan {
-    std::vector<int> nearest_nic;  // of each device; -1: none
     std::vector<int> nvlink_pair;  // devices × devices: of NodeType::nvlinks; -1
     int first_place = 0;           // within the node's links
     int first_port = 0;
@@ -61,6 +60,7 @@ class Router {
 
   void plan_type(const NodeType& type);
   void add_links(const Node& node);
+  void choose_nics(const Node& node);
   bool share_nvswitches(DeviceId from, DeviceId to) const;
   void add(Route& route, int link, Level level) const;
   void climb(Route& route, int node, int from_place, int to_place) const;
@@ -68,14 +68,15 @@ class Router {
   void cross_network(Route& route, DeviceId from, DeviceId to) const;
   void go_to_nic(Route& route, DeviceId id, bool is_sender) const;
   void cross_switches(Route& route, int from_leaf, int to_leaf) const;
-  int nearest_nic(DeviceId id) const;
+  int nic_of(DeviceId id) const;
   int leaf_of(DeviceId id) const;
   bool has_nvlink(DeviceId from, DeviceId to) const;
   DeviceId on_rail_of(DeviceId from, DeviceId to) const;
 
   Cluster cluster_;
   std::vector<TypePlan> plans_;
-  std::vector<int> first_link_;  // of each node
+  std::vector<int> first_link_;         // of each node
+  std::vector<std::vector<int>> nics_;  // of each node's devices; -1: none
   int first_switch_link_ = 0;
   std::vector<Link> links_;
 };
