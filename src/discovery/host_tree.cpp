@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <map>
 #include <memory>
+#include <set>
 
 #include "ditmesh/base/error.hpp"
 #include "ditmesh/base/text.hpp"
@@ -137,13 +138,15 @@ class TreeReader {
   }
 
   void add_bridge(hwloc_obj_t bridge, int parent) {
-    int ways = 0;
+    std::set<std::string> ways;  // functions of one device are one
     for (hwloc_obj_t child = bridge->io_first_child; child != nullptr; child = child->next_sibling) {
-      if (leads_somewhere(child)) ++ways;
+      const bool is_device = child->type == HWLOC_OBJ_PCI_DEVICE;
+      const std::string id = bus_id_of(is_device ? child->attr->pcidev : child->attr->bridge.upstream.pci);
+      if (leads_somewhere(child)) ways.insert(id.substr(0, is_device ? id.find('.') : id.size()));
     }
     const bool is_root = bridge->attr->bridge.upstream_type == HWLOC_OBJ_BRIDGE_HOST;
     int here = parent;
-    if (is_root || ways > 1) {
+    if (is_root || ways.size() > 1) {
       Place place;
       place.kind = is_root ? PlaceKind::host_bridge : PlaceKind::pcie_switch;
       place.name = is_root ? cat("bridge", num_bridges_++) : cat("switch", num_switches_++);

@@ -23,11 +23,20 @@ std::string first_line(const fs::path& path) {
   return std::string(trim(line));
 }
 
+// mlx5_2 before mlx5_10: rails are numbered.
+bool is_before(const fs::path& a, const fs::path& b) {
+  const auto key = [](const std::string& name) {
+    const size_t begin = name.find_last_not_of("0123456789") + 1;  // npos + 1 = 0
+    return std::pair(name.substr(0, begin), parse_int(name.substr(begin)).value_or(-1));
+  };
+  return key(a.filename().string()) < key(b.filename().string());
+}
+
 std::vector<fs::path> entries(const fs::path& folder) {
   std::vector<fs::path> found;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder, error)) found.push_back(entry.path());
-  std::sort(found.begin(), found.end());
+  std::sort(found.begin(), found.end(), is_before);
   return found;
 }
 
@@ -35,6 +44,8 @@ bool is_bus_id(const std::string& name) {
   // 0000:3b:00.0
   return name.size() >= 12 && name[name.size() - 2] == '.' && std::count(name.begin(), name.end(), ':') == 2;
 }
+
+std::string adapter_of(const std::string& bus_id) { return bus_id.substr(0, bus_id.find('.')); }
 
 // The PCI function that `device` links to, or that the device stands behind (virtio).
 std::string bus_id_of(const fs::path& device) {
@@ -79,7 +90,8 @@ std::optional<FoundNic> ethernet_nic(const fs::path& interface) {
   std::error_code error;
   const bool is_virtual = !fs::exists(interface / "device", error);
   if (is_virtual || parse_int(first_line(interface / "type")) != kEthernetType) return std::nullopt;
-  if (first_line(interface / "operstate") == "down") return std::nullopt;
+  const std::string state = first_line(interface / "operstate");
+  if (state != "up" && state != "unknown") return std::nullopt;  // some drivers never say
   FoundNic nic;
   nic.name = interface.filename().string();
   nic.bus_id = bus_id_of(interface / "device");
@@ -93,16 +105,17 @@ std::optional<FoundNic> ethernet_nic(const fs::path& interface) {
 
 std::vector<FoundNic> find_nics(const fs::path& sysfs) {
   std::vector<FoundNic> nics;
-  std::set<std::string> told;  // bus ids
+  std::set<std::string> told;  // bus ids without the function: ports of one adapter are its functions
   for (const fs::path& adapter : entries(sysfs / "class/infiniband")) {
     if (auto nic = rdma_nic(adapter)) {
-      told.insert(nic->bus_id);
+      told.insert(adapter_of(nic->bus_id));
       nics.push_back(std::move(*nic));
     }
   }
   for (const fs::path& interface : entries(sysfs / "class/net")) {
     auto nic = ethernet_nic(interface);
-    if (nic && (nic->bus_id.empty() || !told.contains(nic->bus_id))) nics.push_back(std::move(*nic));
+    if (nic && (nic->bus_id.empty() || !told.contains(adapter_of(nic->bus_id))))
+      nics.push_back(std::move(*nic));
   }
   return nics;
 }

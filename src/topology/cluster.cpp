@@ -64,7 +64,7 @@ namespace {
 constexpr size_t kMaxPerNode = 1024;
 
 [[noreturn]] void refuse(const std::string& where, const std::string& rule) {
-  throw ConfigError(cat(where, " ", rule));
+  throw ConfigError(cat(where, " ", rule), "correct the description: topology/README.md lists the fields");
 }
 
 template <typename Things>
@@ -174,7 +174,7 @@ void check_cluster(const Cluster& cluster) {
     for (size_t i = 0; i < node.unhealthy.size(); ++i) {
       check_index(node.unhealthy[i], type.devices.size(), where, "unhealthy device");
       if (i > 0 && node.unhealthy[i] <= node.unhealthy[i - 1])
-        refuse(where, "names unhealthy devices out of order");
+        refuse(where, "names an unhealthy device twice, or out of order");
     }
   }
 }

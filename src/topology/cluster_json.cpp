@@ -173,6 +173,9 @@ void read_nvlinks(const JsonObject& object, NodeType& type) {
     for (const std::string& name : names_in(entry, "among"))
       among.push_back(find(type.devices, name, entry, "among"));
     std::sort(among.begin(), among.end());
+    if (std::adjacent_find(among.begin(), among.end()) != among.end()) {
+      throw ConfigError(cat(entry.name(), ": field 'among' names a device twice"), "name each device once");
+    }
     const int links = count_in(entry, "links");
     for (size_t a = 0; a < among.size(); ++a) {
       for (size_t b = a + 1; b < among.size(); ++b) type.nvlinks.push_back({among[a], among[b], links});

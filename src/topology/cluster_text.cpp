@@ -128,7 +128,11 @@ std::string device_counts(const Cluster& cluster) {
   for (const DeviceId id : cluster.healthy_devices()) ++counts[cluster.device(id).model];
   std::vector<std::string> parts;
   for (const auto& [model, count] : counts) parts.push_back(cat(count, " × ", model_text(cluster, model)));
-  return parts.empty() ? "no device" : join(parts, ", ");
+  int64_t num_unhealthy = 0;
+  for (const Node& node : cluster.nodes) num_unhealthy += static_cast<int64_t>(node.unhealthy.size());
+  const std::string rest =
+      num_unhealthy > 0 ? cat(" (and ", num_unhealthy, " not to be used)") : std::string();
+  return (parts.empty() ? "no device" : join(parts, ", ")) + rest;
 }
 
 // Nodes that differ only in their name, in order.

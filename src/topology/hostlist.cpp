@@ -62,6 +62,8 @@ class HostlistReader {
     std::string_view rest = item;
     for (size_t open = rest.find('['); open != std::string_view::npos; open = rest.find('[')) {
       const size_t close = rest.find(']', open);  // there is one: read() has looked
+      if (rest.substr(0, open).find(']') != std::string_view::npos)
+        refuse("closes a bracket that is not open");
       pieces.push_back(
           {std::string(rest.substr(0, open)), numbers_in(rest.substr(open + 1, close - open - 1))});
       rest = rest.substr(close + 1);

@@ -101,6 +101,7 @@ NicKind kind_of(const XmlPci& pci, const std::string& name, bool gpu_direct) {
   // Some adapters show GPUs a function of another class for their traffic, whatever they are plugged into.
   if (base_class(pci) != kNetworkClass) return NicKind::unknown;
   if (pci.pci_class >> 8 == kInfinibandClass) return NicKind::infiniband;
+  if (name.empty() && pci.vendor <= 0) return NicKind::unknown;  // a class alone: Ethernet, RoCE or more
   const bool rdma = gpu_direct || name.starts_with("mlx5") || pci.vendor == kMellanox;
   return rdma ? NicKind::roce : NicKind::ethernet;
 }

@@ -25,7 +25,7 @@ Cluster example() {
 TEST(ClusterText, DrawsTheExampleOfTheReadme) {
   EXPECT_EQ(to_text(example()),
             "two-boxes: Two boxes of four GPUs\n"
-            "2 nodes, 6 × a100-pcie-80gb (80.0 GiB)\n"
+            "2 nodes, 6 × a100-pcie-80gb (80.0 GiB) (and 2 not to be used)\n"
             "\n"
             "node type box\n"
             "  numa0 cores 0-15\n"

@@ -63,6 +63,7 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         List{"n[1-2", "SLURM_JOB_NODELIST 'n[1-2' has a bracket that is not closed: host lists look like"},
         List{"n[[1]", "has a bracket that is not closed"}, List{"n]", "closes a bracket that is not open"},
+        List{"a]b[1]", "closes a bracket that is not open"},
         List{"n[]", "has '' in a bracket, where decimal numbers"}, List{"n[a-b]", "has 'a' in a bracket"},
         List{"n[1-]", "has '' in a bracket"}, List{"n[3-1]", "has the falling range 3-1"},
         List{"n[000x133]", "has '000x133' in a bracket"}, List{"n[1-2-3]", "has '2-3' in a bracket"},

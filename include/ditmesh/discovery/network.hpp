@@ -20,7 +20,7 @@ struct FoundNic {
 
 /// Adapters whose link is up: InfiniBand, RoCE and EFA from class/infiniband, Slingshot and the
 /// others from class/net; what both show is told once. Bridges, tunnels and the like are left out.
-/// Ordered by name. `sysfs` is /sys, or a copy of it.
+/// Those of class/infiniband first, by name and number. `sysfs` is /sys, or a copy of it.
 std::vector<FoundNic> find_nics(const std::filesystem::path& sysfs);
 
 }  // namespace ditmesh
