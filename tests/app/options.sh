@@ -9,7 +9,7 @@ source "$(dirname "$0")/lib.sh"
 # one here fails below: whoever adds an option adds its line.
 declare -A values=(
   [model]="/models/flux # 1" [prompts]="rows.csv" [prompt]="a cat; black = 'white' #1" [prompt-column]="caption 2"
-  [negative-prompt]="  blurry  " [limit]=17 [output]="out = put" [height]=768 [width]=512 [steps]=9 [guidance]=2.25
+  [negative-prompt]="  blurry  " [limit]=17 [from]=dgx-h100 [output]="out = put" [height]=768 [width]=512 [steps]=9 [guidance]=2.25
   [true-cfg]=4.5 [max-sequence-length]=77 [seed]=18446744073709551615 [images-per-prompt]=3
   [mesh]="ulysses=2,pipeline=2" [batch]=5 [device]=cpu [dtype]=bf16 [noise-dtype]=fp32 [threads]=3
   [text-encoder]=release [prompt-cache]=64 [shard-size]=12 [image-format]=jpeg:85 [save-latents]=true [dry-run]=true [part]=1/3 [extend]=true
