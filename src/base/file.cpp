@@ -63,6 +63,13 @@ std::string read_file(const std::filesystem::path& path) {
   return content.str();
 }
 
+std::string first_line(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return std::string(trim(line));
+}
+
 bool write_all(int file_descriptor, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(file_descriptor, bytes.data(), bytes.size());

@@ -1,10 +1,10 @@
 #include "ditmesh/discovery/network.hpp"
 
 #include <algorithm>
-#include <fstream>
 #include <optional>
 #include <set>
 
+#include "ditmesh/base/file.hpp"
 #include "ditmesh/base/text.hpp"
 
 namespace ditmesh {
@@ -15,13 +15,6 @@ namespace fs = std::filesystem;
 
 constexpr double kBitsPerByte = 8;
 constexpr int kEthernetType = 1;  // ARPHRD_ETHER
-
-std::string first_line(const fs::path& path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  return std::string(trim(line));
-}
 
 // mlx5_2 before mlx5_10: rails are numbered.
 bool is_before(const fs::path& a, const fs::path& b) {

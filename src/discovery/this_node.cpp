@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <cctype>
-#include <fstream>
 #include <map>
 
+#include "ditmesh/base/file.hpp"
 #include "ditmesh/base/text.hpp"
 #include "ditmesh/topology/cluster_json.hpp"
-#include "ditmesh/topology/shipped.hpp"
 #include "ditmesh/topology/typical_links.hpp"
 
 namespace ditmesh {
@@ -16,37 +15,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What programs reach of a network link's signalled rate, and a usual latency.
+// What programs reach of a network link's signalled rate.
 constexpr double kNetworkShare = 0.96;
-
-std::string first_line(const fs::path& path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  return line;
-}
 
 // Its fastest: idle GPUs slow their links down.
 Link pcie_of(const fs::path& sysfs, const std::string& bus_id) {
   const fs::path function = sysfs / "bus/pci/devices" / bus_id;
-  const std::string speed = first_line(function / "max_link_speed");  // "32.0 GT/s PCIe"
-  const auto gigatransfers = parse_double(speed.substr(0, speed.find(' ')));
-  const auto lanes = parse_int(first_line(function / "max_link_width"));
-  return gigatransfers && lanes ? pcie_link(*gigatransfers, static_cast<int>(*lanes)) : Link{};
+  return pcie_link(first_line(function / "max_link_speed"), first_line(function / "max_link_width"));
 }
 
-// The built-in model that NVML's name or the PCI id tell of, or one that has but a name and memory.
-DeviceModel model_of(const NvmlGpu& gpu) {
-  for (const auto& [name, text] : shipped_device_models()) {
-    DeviceModel model = find_device_model(name);
-    const auto has = [](const std::vector<std::string>& all, const std::string& one) {
-      return std::find(all.begin(), all.end(), one) != all.end();
-    };
-    if (has(model.also_called, gpu.name) || has(model.pci_ids, gpu.pci_id)) {
-      if (gpu.memory_bytes > 0) model.memory_bytes = gpu.memory_bytes;  // NVML knows it better
-      return model;
-    }
-  }
+// One that has but a name and memory.
+DeviceModel undescribed_model(const NvmlGpu& gpu) {
   DeviceModel unknown;
   for (const char letter : gpu.name) {
     unknown.name +=
@@ -69,8 +48,10 @@ class NodeBuilder {
 
   void add_gpus(const std::vector<NvmlGpu>& gpus) {
     for (const NvmlGpu& gpu : gpus) {
-      const DeviceModel model = model_of(gpu);
-      if (!shipped_device_models().contains(model.name)) {
+      const auto known = recognise_device_model(gpu.name, gpu.pci_id);
+      DeviceModel model = known ? *known : undescribed_model(gpu);
+      if (known && gpu.memory_bytes > 0) model.memory_bytes = gpu.memory_bytes;  // NVML knows it better
+      if (!known) {
         found_.remarks.push_back(
             cat("nothing is known of the speed of ", gpu.name, ": describe it, or measure it"));
       }

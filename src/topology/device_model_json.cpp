@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "ditmesh/base/error.hpp"
 #include "ditmesh/base/text.hpp"
 #include "ditmesh/topology/cluster_json.hpp"
@@ -65,6 +67,17 @@ DeviceModel find_device_model(const std::string& name) {
   }
   const std::string where = cat("topology/devices/", name, ".json");
   return device_model_from_json(parse_json(found->second, where), name, where);
+}
+
+std::optional<DeviceModel> recognise_device_model(const std::string& driver_name, const std::string& pci_id) {
+  const auto has = [](const std::vector<std::string>& all, const std::string& one) {
+    return !one.empty() && std::find(all.begin(), all.end(), one) != all.end();
+  };
+  for (const auto& [name, unused] : shipped_device_models()) {
+    DeviceModel model = find_device_model(name);
+    if (has(model.also_called, driver_name) || has(model.pci_ids, pci_id)) return model;
+  }
+  return std::nullopt;
 }
 
 }  // namespace ditmesh

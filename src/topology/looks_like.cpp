@@ -14,12 +14,6 @@ namespace ditmesh {
 namespace {
 
 constexpr size_t kLookedAt_bytes = size_t{1} << 22;
-constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
-
-std::string_view without_mark(std::string_view text) {
-  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
-  return trim(text);
-}
 
 // Windows writes it when output is sent to a file.
 bool is_utf16(std::string_view text) { return text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff"); }
@@ -137,7 +131,7 @@ std::string look_at_lines(std::string_view text) {
 std::string looks_like(std::string_view text) {
   text = text.substr(0, kLookedAt_bytes);
   if (is_utf16(text)) return "text in UTF-16";
-  const std::string_view content = without_mark(text);
+  const std::string_view content = trim(without_byte_order_mark(text));
   if (content.empty()) return "an empty file";
   if (is_binary(content)) return "a binary file";
   if (const auto xml = look_at_xml(content)) return *xml;

@@ -44,6 +44,12 @@ const Replaced* replaced_at(std::string_view text) {
 
 }  // namespace
 
+std::string_view without_byte_order_mark(std::string_view text) {
+  constexpr std::string_view kMark = "\xef\xbb\xbf";
+  if (text.starts_with(kMark)) text.remove_prefix(kMark.size());
+  return text;
+}
+
 std::vector<std::string> plain_lines(std::string_view text) {
   std::vector<std::string> lines(1);
   while (!text.empty()) {

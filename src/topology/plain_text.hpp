@@ -11,6 +11,9 @@ namespace ditmesh {
 /// than tabs; blanks of web pages (no-break and the like) are blanks.
 std::vector<std::string> plain_lines(std::string_view text);
 
+/// The text behind a byte order mark of UTF-8, if it begins with one.
+std::string_view without_byte_order_mark(std::string_view text);
+
 /// The parts between blanks and tabs.
 std::vector<std::string> words_of(std::string_view line);
 

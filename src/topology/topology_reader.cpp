@@ -1,6 +1,5 @@
 #include "ditmesh/topology/topology_reader.hpp"
 
-#include <algorithm>
 #include <filesystem>
 
 #include "ditmesh/base/error.hpp"
@@ -9,21 +8,11 @@
 #include "ditmesh/topology/looks_like.hpp"
 #include "ditmesh/topology/nccl_xml.hpp"
 #include "ditmesh/topology/nvidia_smi.hpp"
-#include "ditmesh/topology/shipped.hpp"
 #include "ditmesh/topology/slurm_topology.hpp"
 
 namespace ditmesh {
 
 namespace {
-
-std::string model_with_pci_id(const std::string& pci_id) {
-  if (pci_id.empty()) return {};
-  for (const auto& [name, text] : shipped_device_models()) {
-    const DeviceModel model = find_device_model(name);
-    if (std::find(model.pci_ids.begin(), model.pci_ids.end(), pci_id) != model.pci_ids.end()) return name;
-  }
-  return {};
-}
 
 TopologyReading read_slurm(const SlurmTopology& topology, const std::string& name) {
   TopologyReading reading;
@@ -44,8 +33,11 @@ TopologyReading cluster_of(NodeReading reading, const std::string& node_name) {
   NodeType& type = reading.type;
   if (type.name.empty()) type.name = "node";
   for (Device& device : type.devices) {
-    if (device.model.empty()) device.model = model_with_pci_id(device.pci_id);
-    if (!device.model.empty()) found.cluster.models[device.model] = find_device_model(device.model);
+    const auto model = device.model.empty() ? recognise_device_model("", device.pci_id)
+                                            : std::optional(find_device_model(device.model));
+    if (!model) continue;
+    device.model = model->name;
+    found.cluster.models.emplace(model->name, *model);
   }
   Node node;
   node.name = node_name;

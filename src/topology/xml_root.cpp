@@ -3,12 +3,11 @@
 #include <algorithm>
 
 #include "ditmesh/base/text.hpp"
+#include "plain_text.hpp"
 
 namespace ditmesh {
 
 namespace {
-
-constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 // Behind `end`, or nothing if it is not there.
 std::string_view after(std::string_view text, std::string_view end) {
@@ -25,8 +24,7 @@ bool is_name_character(char c) {
 
 std::string xml_root(std::string_view text) {
   constexpr size_t kLongestName = 40;
-  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
-  text = trim(text);
+  text = trim(without_byte_order_mark(text));
   if (text.starts_with("```")) text = trim(after(text, "\n"));
   while (text.starts_with("<?") || text.starts_with("<!")) {
     if (text.starts_with("<!--")) {

@@ -27,16 +27,8 @@ std::optional<int64_t> integer(const pugi::xml_node& node, const char* key) {
   return parse_int(trim(node.attribute(key).value()));
 }
 
-// "16.0 GT/s PCIe", "16 GT/s", "Unknown", "" …
 Link link_of(const pugi::xml_node& pci) {
-  constexpr int64_t kMostLanes = 32;
-  const std::string speed(trim(pci.attribute("link_speed").value()));
-  const auto gigatransfers = parse_double(speed.substr(0, speed.find(' ')));
-  const auto lanes = integer(pci, "link_width");
-  const bool in_gigatransfers =
-      speed.find(' ') == std::string::npos || speed.find(" GT/s") != std::string::npos;
-  if (!gigatransfers || !lanes || !in_gigatransfers || *lanes < 0 || *lanes > kMostLanes) return {};
-  return pcie_link(*gigatransfers, static_cast<int>(*lanes));
+  return pcie_link(pci.attribute("link_speed").value(), pci.attribute("link_width").value());
 }
 
 class TreeReader {

@@ -1,11 +1,8 @@
-// Readers on what real machines printed. The files are other people's, so they are not in the repository:
-// DITMESH_TEST_SAMPLES names the folder whose topology/index.json says what each of them holds.
+// Readers on what real machines printed; see samples_folder.hpp.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <set>
 
 #include "ditmesh/base/error.hpp"
@@ -14,6 +11,7 @@
 #include "ditmesh/base/text.hpp"
 #include "ditmesh/topology/nccl_xml.hpp"
 #include "ditmesh/topology/nvidia_smi.hpp"
+#include "topology/samples_folder.hpp"
 
 namespace ditmesh {
 namespace {
@@ -22,15 +20,11 @@ using ::testing::HasSubstr;
 using ::testing::ThrowsMessage;
 using ::testing::UnorderedElementsAreArray;
 
-class Samples : public ::testing::Test {
+class Samples : public testing::SamplesTest {
  protected:
   void SetUp() override {
-    const char* folder = std::getenv("DITMESH_TEST_SAMPLES");
-    if (folder == nullptr || *folder == '\0') {
-      GTEST_SKIP() << "DITMESH_TEST_SAMPLES names no folder: the readers were NOT tried on real samples";
-    }
-    folder_ = std::filesystem::path(folder) / "topology";
-    index_ = read_json_file(folder_ / "index.json");
+    SamplesTest::SetUp();
+    if (!IsSkipped()) index_ = read_json_file(folder_ / "index.json");
   }
 
   // Calls `check(name, text, expected)` for each file of the index in `part`; there must be some.
@@ -47,7 +41,6 @@ class Samples : public ::testing::Test {
   }
 
  private:
-  std::filesystem::path folder_;
   Json index_;
 };
 

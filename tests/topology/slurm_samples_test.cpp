@@ -1,32 +1,19 @@
-// Slurm's files and host lists of real clusters; see samples_test.cpp.
+// Slurm's files and host lists of real clusters; see samples_folder.hpp.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <cstdlib>
-#include <filesystem>
 
 #include "ditmesh/base/error.hpp"
 #include "ditmesh/base/file.hpp"
 #include "ditmesh/base/json.hpp"
 #include "ditmesh/topology/hostlist.hpp"
 #include "ditmesh/topology/slurm_topology.hpp"
+#include "topology/samples_folder.hpp"
 
 namespace ditmesh {
 namespace {
 
-class SlurmSamples : public ::testing::Test {
- protected:
-  void SetUp() override {
-    const char* folder = std::getenv("DITMESH_TEST_SAMPLES");
-    if (folder == nullptr || *folder == '\0') {
-      GTEST_SKIP() << "DITMESH_TEST_SAMPLES names no folder: the readers were NOT tried on real samples";
-    }
-    folder_ = std::filesystem::path(folder) / "topology";
-  }
-
-  std::filesystem::path folder_;
-};
+using SlurmSamples = testing::SamplesTest;
 
 SlurmTopology read(const std::string& text, const std::string& name) {
   return name.ends_with(".yaml") ? read_slurm_topology_yaml(text, name)

@@ -12,6 +12,10 @@ namespace ditmesh {
 /// The whole file; throws ConfigError naming the path if it cannot be read.
 std::string read_file(const std::filesystem::path& path);
 
+/// The first line without blanks around it; empty if there is none or no such file: for what the kernel
+/// shows.
+std::string first_line(const std::filesystem::path& path);
+
 /// Writes all bytes, however many calls that takes; false, with errno set, when one of them failed.
 bool write_all(int file_descriptor, std::string_view bytes);
 

@@ -1,6 +1,8 @@
 #pragma once
 // What a link gives to programs, from what it is signalled at: for sources that say no more than that.
 
+#include <string_view>
+
 #include "ditmesh/topology/cluster.hpp"
 
 namespace ditmesh {
@@ -17,5 +19,9 @@ namespace ditmesh {
 ///
 /// The latency, 1 µs, is the order of a small copy that is on its way already; starting one costs more.
 Link pcie_link(double gigatransfers_per_s, int lanes);
+
+/// The same from what sysfs and NCCL write: "16.0 GT/s PCIe" or "16 GT/s", and "16"; no link for anything
+/// else.
+Link pcie_link(std::string_view speed, std::string_view width);
 
 }  // namespace ditmesh

@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from results import ROOT, commit
+from results import ROOT, file_of
 
 SHAPES = ROOT / "models/shapes"
 HELD_OUT, UNSEEN_PAIRS = "held-out.jsonl", "unseen-pairs.jsonl"
@@ -53,7 +53,7 @@ def main():
     args = parser.parse_args()
     os.environ.setdefault("OMPI_ALLOW_RUN_AS_ROOT", "1")
     os.environ.setdefault("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")
-    to = args.to or ROOT / f"results/shapes-{commit()}.json"
+    to = file_of("shapes", args.to)
     report = {"what": "captions drawn right, by ditmesh generate and ditmesh score; intervals of 95 % (Wilson)",
               "device": args.device, "batch": int(args.batch), "true_cfg": float(args.true_cfg), "runs": []}
     if to.exists():

@@ -1,4 +1,4 @@
-"""Where figures go: results/KIND-COMMIT.json, never over one."""
+"""Where figures go: results/KIND-COMMIT.json."""
 
 import subprocess
 import sys
@@ -11,9 +11,14 @@ def commit():
     return subprocess.check_output(["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--exclude=*"], text=True).strip()
 
 
+def file_of(kind, to=None):
+    """`to`, or the file of this commit."""
+    return to or ROOT / f"results/{kind}-{commit()}.json"
+
+
 def new_file(kind, to=None):
-    """`to`, or the file of this commit; ends the program if it is there."""
-    path = to or ROOT / f"results/{kind}-{commit()}.json"
+    """The same; ends the program if it is there."""
+    path = file_of(kind, to)
     if path.exists():
         sys.exit(f"{path} is there already: remove it, or give another --to")
     return path
