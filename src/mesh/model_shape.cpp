@@ -1,5 +1,7 @@
 #include "ditmesh/mesh/model_shape.hpp"
 
+#include <algorithm>
+
 #include "ditmesh/base/error.hpp"
 #include "ditmesh/base/text.hpp"
 
@@ -113,6 +115,25 @@ double DecoderShape::flops(int64_t height, int64_t width) const {
     in = out;
   }
   return flops + pixels * 2 * 9 * in * 3;
+}
+
+double DecoderShape::activations(int64_t height, int64_t width) const {
+  double pixels = static_cast<double>(height / scale()) * static_cast<double>(width / scale());
+  double count = pixels * static_cast<double>(channels.back()) * (1 + 2 * 2 + 4);
+  for (size_t i = channels.size(); i-- > 0;) {
+    const auto out = static_cast<double>(channels[i]);
+    count += pixels * out * 2 * static_cast<double>(residuals_per_block);
+    if (i > 0) {
+      pixels *= 4;
+      count += pixels * out;
+    }
+  }
+  return count;
+}
+
+double DecoderShape::largest_activation(int64_t height, int64_t width) const {
+  const size_t second = std::min<size_t>(1, channels.size() - 1);  // upsampled, not yet narrowed
+  return static_cast<double>(height) * static_cast<double>(width) * static_cast<double>(channels[second]);
 }
 
 int64_t ModelShape::cut_parameters(BlockKind kind) const {

@@ -38,6 +38,9 @@ struct DecoderShape {
   int64_t parameters() const;
   /// Floating-point operations of one picture, convolutions and the attention in the middle.
   double flops(int64_t height, int64_t width) const;
+  /// Numbers that its convolutions put out for one picture; and the most of one of them.
+  double activations(int64_t height, int64_t width) const;
+  double largest_activation(int64_t height, int64_t width) const;
   bool operator==(const DecoderShape&) const = default;
 };
 

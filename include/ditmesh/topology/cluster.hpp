@@ -16,6 +16,8 @@
 #include <string_view>
 #include <vector>
 
+#include "ditmesh/topology/curve.hpp"
+
 namespace ditmesh {
 
 /// One direction of a link, as programs reach it, not as it is signalled.
@@ -108,6 +110,18 @@ struct Switch {
 
 enum class DeviceKind { gpu, cpu };
 
+/// How much of what a device could do programs get; `ditmesh bench --calibrate` measures it. Shares of the
+/// peak of the dtype, or of the memory's bandwidth.
+struct MeasuredSpeed {
+  Curve gemm{};            // by the rows of the activations, for weights of some thousand rows and columns
+  Curve attention{};       // by query rows × heads
+  double convolution = 0;  // 3 × 3, of 128 to 512 channels
+  double memory = 0;       // large elementwise kernels
+  double kernel_s = 0;     // from one small kernel to the next, as LibTorch launches them
+
+  bool operator==(const MeasuredSpeed&) const = default;
+};
+
 /// What one device can do; from topology/devices.
 struct DeviceModel {
   std::string name{};  // "h100-sxm"
@@ -119,6 +133,7 @@ struct DeviceModel {
   std::map<std::string, double> peak_flops{};  // by dtype: "bf16", dense
   Link nvlink{};                               // one of its NVLinks; bandwidth 0: it has none
   Link pcie{};                                 // the slot it usually sits in
+  std::optional<MeasuredSpeed> measured{};     // none: those of a device like it are scaled
 
   bool operator==(const DeviceModel&) const = default;
 };

@@ -1,0 +1,60 @@
+#pragma once
+// What a message costs along each axis of a placed mesh.
+
+#include <array>
+#include <map>
+#include <vector>
+
+#include "ditmesh/mesh/compute_cost.hpp"
+#include "ditmesh/mesh/placement.hpp"
+
+namespace ditmesh {
+
+/// Of the groups along one axis, all talking at once with those of the same axis in the replicas beside.
+struct AxisCost {
+  Level level = Level::self;  // of the farthest two members
+  double start_s = 0;         // of a call, whatever its size
+  double all_to_all_s_per_byte = 0;
+  double next_s_per_byte = 0;             // to the next member of the group
+  std::map<Level, double> level_share{};  // of the bytes to the next member and to all
+
+  /// A call in which each rank sends `bytes`.
+  double seconds(Pattern pattern, double bytes, int group_size) const;
+  bool operator==(const AxisCost&) const = default;
+};
+
+using AxisCosts = std::array<AxisCost, kAxes.size()>;
+
+/// Replicas by where their ranks stand towards each other: one of each kind need only be looked at.
+///
+/// Messages that share a link wait for each other: what a link is asked for by all groups of an axis is added
+/// up, in all replicas of the nodes that a replica is on.
+class PlacedMesh {
+ public:
+  /// Keeps references to the router and the placement.
+  PlacedMesh(const Router& router, const Mesh& mesh, const Placement& placement);
+
+  /// The first replica of each kind, and how many are of it.
+  struct Kind {
+    int replica = 0;
+    int count = 0;
+    Level level = Level::self;  // of its farthest ranks along an inner axis
+  };
+  const std::vector<Kind>& kinds() const { return kinds_; }
+
+  AxisCosts costs(int replica) const;
+  const DeviceModel& model(int replica) const;
+  DeviceId device(int rank) const { return placement_.devices[static_cast<size_t>(rank)]; }
+
+ private:
+  void find_kinds();
+  AxisCost cost(int replica, Axis axis) const;
+
+  const Router& router_;
+  const Mesh mesh_;
+  const Placement& placement_;
+  std::vector<Kind> kinds_;
+  std::map<int, std::vector<int>> on_node_;  // replicas
+};
+
+}  // namespace ditmesh

@@ -1,0 +1,181 @@
+#include "ditmesh/mesh/compute_cost.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace ditmesh {
+
+namespace {
+
+constexpr double kMergePasses = 6;  // over fp32 output, for each round of a ring but the first
+constexpr double kPackPasses = 2;   // each tensor is read and written before and after an all-to-all
+constexpr double kFp32 = 4;
+
+// What 8·C² of a block's 24·C² operations a row, those of q, k, v and the output, cost more where heads do
+// not divide evenly: the rank with most heads decides.
+double uneven_heads(double num_heads, double tensor) {
+  return std::ceil(num_heads / tensor) * tensor / num_heads;
+}
+
+}  // namespace
+
+ComputeCost::ComputeCost(const ModelShape& model, const Workload& workload,
+                         const Implementation& implementation, const DeviceSpeed& device, const Mesh& mesh)
+    : model_(model),
+      workload_(workload),
+      implementation_(implementation),
+      device_(device),
+      batch_(static_cast<double>(workload.batch)),
+      element_(static_cast<double>(workload.element_size())),
+      tensor_(mesh.degree(Axis::tensor)),
+      ulysses_(mesh.degree(Axis::ulysses)),
+      ring_(mesh.degree(Axis::ring)) {}
+
+Visit ComputeCost::whole() const {
+  const auto image = static_cast<double>(model_.image_tokens(workload_.height, workload_.width));
+  const auto text = static_cast<double>(workload_.text_tokens);
+  return {image, text, image + text};
+}
+
+Visit ComputeCost::patch(int patch) const {
+  const Visit all = whole();
+  if (workload_.patches == 1) return all;
+  return {all.image_rows / workload_.patches, patch == 0 ? all.text_rows : 0, all.attended_rows};
+}
+
+// Of a rank of the sequence group, gathered over tensor.
+double ComputeCost::held(double rows) const { return std::ceil(rows / (ulysses_ * ring_)); }
+
+double ComputeCost::compute_rows_s(BlockKind kind, const Visit& visit) const {
+  const auto width = static_cast<double>(model_.width);
+  const double heads = uneven_heads(static_cast<double>(model_.num_heads), tensor_);
+  const double flops_a_row =
+      2 * width * (4 * width * heads + 2 * static_cast<double>(model_.mlp_width)) / tensor_;
+  const auto product_s = [&](double rows) {
+    return device_.gemm_s(flops_a_row * rows * batch_, rows * batch_ / tensor_);
+  };
+  double seconds = 0;
+  if (kind == BlockKind::joint) {
+    seconds += product_s(held(visit.image_rows)) + product_s(held(visit.text_rows));
+  } else {
+    seconds += product_s(held(visit.rows()));
+  }
+  const double bytes = held(visit.rows()) / tensor_ * width * element_ * batch_;
+  return seconds + device_.memory_s(bytes * implementation_.block_passes);
+}
+
+BlockCost ComputeCost::block(BlockKind kind, const Visit& visit) const {
+  const auto width = static_cast<double>(model_.width);
+  const auto head_dim = static_cast<double>(model_.head_dim());
+  const double heads_of_tensor = std::ceil(static_cast<double>(model_.num_heads) / tensor_);
+  const double heads = std::ceil(heads_of_tensor / ulysses_);
+  const double rows = held(visit.rows());                     // of the rank, as linear layers see them
+  const double query_rows = std::ceil(visit.rows() / ring_);  // in attention: those of the ulysses group
+  const double key_rows = std::ceil(visit.attended_rows / ring_);
+
+  BlockCost cost;
+  const double flops = 4 * query_rows * visit.attended_rows * head_dim * heads * batch_;
+  cost.attention_s = device_.attention_s(flops, query_rows * heads * batch_);
+  double extra_bytes = 0;
+  const double row_bytes = head_dim * element_ * batch_;
+  if (tensor_ > 1) {
+    // Text and image have products of their own in joint blocks; their gathers carry the same bytes in all.
+    const int streams = kind == BlockKind::joint && visit.text_rows > 0 ? 2 : 1;
+    const int layers = kind == BlockKind::joint ? 2 : 1;  // attention and MLP, or both as one
+    const double bytes = rows * width * element_ * batch_ * (tensor_ - 1) / tensor_ / streams;
+    cost.collectives.push_back({Axis::tensor, Pattern::all_gather, bytes, layers * streams, false});
+    cost.collectives.push_back({Axis::tensor, Pattern::reduce_scatter, bytes, layers * streams, false});
+  }
+  if (ulysses_ > 1) {
+    const double one = rows * heads_of_tensor * row_bytes * (ulysses_ - 1) / ulysses_;
+    if (implementation_.exchanges_qkv_together) {
+      cost.collectives.push_back({Axis::ulysses, Pattern::all_to_all, 3 * one, 1, false});
+      cost.collectives.push_back({Axis::ulysses, Pattern::all_to_all, one, 1, false});
+    } else {
+      cost.collectives.push_back({Axis::ulysses, Pattern::all_to_all, one, 4, false});
+    }
+    extra_bytes += 4 * 2 * kPackPasses * rows * heads_of_tensor * row_bytes;
+  }
+  if (ring_ > 1) {
+    const double keys_and_values = 2 * key_rows * heads * row_bytes;
+    if (implementation_.ring_gathers) {
+      cost.collectives.push_back(
+          {Axis::ring, Pattern::all_gather, keys_and_values / 2 * (ring_ - 1), 2, false});
+    } else {
+      cost.collectives.push_back(
+          {Axis::ring, Pattern::pass_on, keys_and_values, static_cast<int>(ring_) - 1, true});
+      extra_bytes += (ring_ - 1) * kMergePasses * query_rows * heads * row_bytes / element_ * kFp32;
+    }
+  }
+  cost.compute_s = compute_rows_s(kind, visit) + device_.memory_s(extra_bytes);
+  const double launching_s = implementation_.kernels_per_block * device_.kernel_s();
+  cost.compute_s = std::max(cost.compute_s, launching_s - cost.attention_s);
+  cost.compute_s *= implementation_.slowdown;
+  cost.attention_s *= implementation_.slowdown;
+  return cost;
+}
+
+double ComputeCost::embed_s(const Visit& visit) const {
+  const double rows = held(visit.image_rows) / tensor_ * batch_;
+  const double flops = 2 * rows * static_cast<double>(model_.in_channels * model_.width);
+  const double bytes =
+      4 * held(visit.rows()) / tensor_ * static_cast<double>(model_.width) * element_ * batch_;
+  return (device_.gemm_s(flops, rows) + device_.memory_s(bytes)) * implementation_.slowdown;
+}
+
+double ComputeCost::head_s(const Visit& visit) const { return embed_s({visit.image_rows, 0, 0}); }
+
+double ComputeCost::update_s(const Visit& visit) const {
+  constexpr double kKernels = 8;
+  return kKernels * device_.kernel_s() + device_.memory_s(kKernels * latent_bytes(visit));
+}
+
+double ComputeCost::prepare_s(int joint_blocks, int single_blocks) const {
+  const auto weights = static_cast<double>(joint_blocks * model_.whole_parameters(BlockKind::joint) +
+                                           single_blocks * model_.whole_parameters(BlockKind::single));
+  const double rows = static_cast<double>(workload_.steps) * batch_;
+  return std::max(device_.memory_s(weights * element_), device_.gemm_s(2 * weights * rows, rows));
+}
+
+double ComputeCost::encode_s() const {
+  double seconds = 0;
+  for (const EncoderShape& encoder : model_.encoders) {
+    const double tokens = encoder.name == "T5-XXL" ? static_cast<double>(workload_.text_tokens)
+                                                   : static_cast<double>(encoder.tokens);
+    const double rows = tokens * batch_;
+    const double product_s = device_.gemm_s(2 * rows * static_cast<double>(encoder.layer_parameters()), rows);
+    const double bytes =
+        implementation_.encoder_passes * rows * static_cast<double>(encoder.width) * element_;
+    const double launching_s = implementation_.encoder_kernels * device_.kernel_s();
+    seconds +=
+        static_cast<double>(encoder.num_layers) * std::max(product_s + device_.memory_s(bytes), launching_s);
+  }
+  return seconds * workload_.branches;
+}
+
+double ComputeCost::decode_s() const {
+  const double one = device_.convolution_s(model_.decoder.flops(workload_.height, workload_.width)) +
+                     device_.memory_s(implementation_.decoder_passes * element_ *
+                                      model_.decoder.activations(workload_.height, workload_.width));
+  return one * batch_;
+}
+
+double ComputeCost::unet_s() const {
+  const double latents = static_cast<double>(model_.image_tokens(workload_.height, workload_.width));
+  const UnetShape& unet = *model_.unet;
+  const double flops = latents * (unet.linear_flops_per_latent + latents * unet.attention_flops_per_latent2);
+  const double compute_s = device_.convolution_s(flops * batch_) +
+                           device_.memory_s(latents * unet.moved_bytes_per_latent * batch_);
+  constexpr double kKernels = 900;
+  return std::max(compute_s, kKernels * device_.kernel_s()) * implementation_.slowdown;
+}
+
+double ComputeCost::activation_bytes(const Visit& visit) const {
+  return held(visit.rows()) / tensor_ * static_cast<double>(model_.width) * element_ * batch_;
+}
+
+double ComputeCost::latent_bytes(const Visit& visit) const {
+  return held(visit.image_rows) / tensor_ * static_cast<double>(model_.in_channels) * element_ * batch_;
+}
+
+}  // namespace ditmesh

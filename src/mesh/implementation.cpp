@@ -1,0 +1,42 @@
+#include "ditmesh/mesh/implementation.hpp"
+
+#include "ditmesh/base/error.hpp"
+#include "ditmesh/base/text.hpp"
+
+namespace ditmesh {
+
+namespace {
+
+const std::vector<Implementation>& known() {
+  static const std::vector<Implementation> kKnown = {
+      {"ditmesh", "this version: LibTorch's kernels, one by one", 133, 60, 457, 60, 12, 1, true, false, true},
+      {"compiled", "elementwise kernels fused, a step launched as one CUDA graph", 41, 1, 457, 30, 3, 1, true,
+       false, true},
+      // Fitted to its published 4.30 s of one H100; see results/.
+      {"xdit",
+       "xDiT with torch.compile: q, k, v in all-to-alls of their own, ring as an all-gather of keys and "
+       "values, "
+       "every rank encodes and decodes for itself",
+       41, 1, 457, 60, 12, 1.13, false, true, false},
+  };
+  return kKnown;
+}
+
+}  // namespace
+
+Implementation find_implementation(const std::string& name) {
+  for (const Implementation& each : known()) {
+    if (each.name == name) return each;
+  }
+  throw ConfigError(
+      cat("there is no implementation '", name, "'", did_you_mean(name, implementation_names())),
+      cat("known are ", join(implementation_names(), ", ")));
+}
+
+std::vector<std::string> implementation_names() {
+  std::vector<std::string> names;
+  for (const Implementation& each : known()) names.push_back(each.name);
+  return names;
+}
+
+}  // namespace ditmesh

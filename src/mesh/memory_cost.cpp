@@ -1,0 +1,122 @@
+#include "ditmesh/mesh/memory_cost.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "ditmesh/base/text.hpp"
+
+namespace ditmesh {
+
+namespace {
+
+// What LibTorch's kernels keep at once in a block, in token rows of the model's width: the rows, q, k, v and
+// the MLP as one product and again apart, what goes into the last product, its result.
+constexpr double kLiveRows = 21;
+// Feature maps of the decoder's largest size that live at once: in and out of a residual's convolution, what
+// is added to, the normalised one.
+constexpr double kLiveMaps = 4;
+constexpr double kConvolutionWorkspace = 0.2e9;
+// Of the driver, cuBLAS and cuDNN: memory that LibTorch does not count.
+constexpr double kContext = 0.6e9;
+constexpr double kCommunicationBuffers = 0.4e9;
+constexpr double kEncoderLiveRows = 12;
+
+uint64_t bytes(double count) { return static_cast<uint64_t>(std::max(0.0, count)); }
+
+}  // namespace
+
+uint64_t MemoryCost::peak() const {
+  const uint64_t always = weights + decoder + buffers + context;
+  const uint64_t resident = encoder_place == EncoderPlace::resident ? encoders : 0;
+  const uint64_t making = always + resident + conditioning + cache + activations;
+  const uint64_t decoding_peak = always + resident + decoding;
+  // Released encoders are read again while the transformer is not there, or beside it if both fit: the former
+  // counts.
+  const uint64_t encoding_peak = encoder_place == EncoderPlace::resident
+                                     ? always + encoders + encoding
+                                     : context + buffers + encoders + encoding;
+  return std::max({making, decoding_peak, encoding_peak});
+}
+
+MemoryCost memory_cost(const ModelShape& model, const Workload& workload, const Mesh& mesh,
+                       const std::vector<Range>& stages, EncoderPlace encoders, bool is_gpu) {
+  const auto element = static_cast<double>(workload.element_size());
+  const auto batch = static_cast<double>(workload.batch);
+  const double tensor = mesh.degree(Axis::tensor);
+  const double ulysses = mesh.degree(Axis::ulysses);
+  const double ring = mesh.degree(Axis::ring);
+  const double sequence = ulysses * ring;
+  const double branches = static_cast<double>(workload.branches) / mesh.degree(Axis::cfg);
+  const auto width = static_cast<double>(model.width);
+  MemoryCost cost;
+  cost.encoder_place = encoders;
+
+  double weights = 0;
+  double most_blocks = 0;
+  for (const Range& stage : stages) {
+    double of_stage = static_cast<double>(model.other_parameters());
+    for (int64_t block = stage.begin; block < stage.end; ++block) {
+      const BlockKind kind = model.kind_of(static_cast<int>(block));
+      of_stage += static_cast<double>(model.cut_parameters(kind)) / tensor +
+                  static_cast<double>(model.whole_parameters(kind));
+    }
+    weights = std::max(weights, of_stage);
+    most_blocks = std::max(most_blocks, static_cast<double>(stage.size()));
+  }
+  if (model.unet) weights = static_cast<double>(model.unet->parameters);
+  cost.weights = bytes(weights * element);
+  cost.encoders = bytes(static_cast<double>(model.encoder_parameters()) * element / tensor);
+  cost.decoder = bytes(static_cast<double>(model.decoder.parameters()) * element);
+
+  const auto image = static_cast<double>(model.image_tokens(workload.height, workload.width));
+  const auto text = static_cast<double>(workload.text_tokens);
+  if (model.unet) {
+    constexpr double kUnetRows = 30 * 320;  // numbers that live for each latent
+    cost.activations = bytes(image * kUnetRows * element * batch * branches);
+  } else {
+    const double patches = workload.patches;
+    const double rows = std::ceil((image / (workload.warmup_steps > 0 ? 1 : patches) + text) / sequence);
+    cost.activations = bytes(kLiveRows * rows * width * element * batch / tensor);
+    const double modulations =
+        workload.steps * batch * branches *
+        static_cast<double>(model.num_joint_blocks * 12 + model.num_single_blocks * 3) * width /
+        static_cast<double>(stages.size());
+    cost.conditioning = bytes((modulations + text * width * batch * branches) * element);
+    if (workload.patches > 1) {
+      const double heads = std::ceil(std::ceil(static_cast<double>(model.num_heads) / tensor) / ulysses);
+      cost.cache = bytes(2 * most_blocks * std::ceil((image + text) / ring) * heads *
+                         static_cast<double>(model.head_dim()) * element * batch * branches);
+    }
+  }
+  double encoder_rows = 0;
+  for (const EncoderShape& encoder : model.encoders) {
+    encoder_rows = std::max(encoder_rows, static_cast<double>(encoder.tokens) *
+                                              static_cast<double>(encoder.width + encoder.mlp_width));
+  }
+  cost.encoding = bytes(encoder_rows * kEncoderLiveRows / 4 * element * batch);
+  cost.decoding =
+      bytes(kLiveMaps * model.decoder.largest_activation(workload.height, workload.width) * element * batch +
+            (is_gpu ? kConvolutionWorkspace : 0));
+  cost.buffers = bytes(mesh.inner_size() > 1 && is_gpu ? kCommunicationBuffers : 0);
+  cost.context = bytes(is_gpu ? kContext : 0.1e9);
+  return cost;
+}
+
+std::string to_text(const MemoryCost& memory) {
+  std::vector<std::string> parts;
+  const auto add = [&](const char* name, uint64_t size) {
+    if (size > 0) parts.push_back(cat(name, " ", human_bytes(size)));
+  };
+  add("weights", memory.weights);
+  add(memory.encoder_place == EncoderPlace::resident ? "encoders" : "encoders (released)", memory.encoders);
+  add("decoder", memory.decoder);
+  add("conditioning", memory.conditioning);
+  add("key/value cache", memory.cache);
+  add("activations", memory.activations);
+  add("decoding", memory.decoding);
+  add("buffers", memory.buffers);
+  add("context", memory.context);
+  return cat(human_bytes(memory.peak()), " at most: ", join(parts, ", "));
+}
+
+}  // namespace ditmesh
