@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <set>
-#include <unordered_map>
 
 #include "ditmesh/base/error.hpp"
 
@@ -20,8 +19,6 @@ double reached_share(Level level) {
   if (level <= Level::nvlink) return 0.70;
   return level <= kLastInNode ? 0.80 : 0.90;
 }
-
-std::vector<int> group_of(const Mesh& mesh, int rank, Axis axis) { return mesh.group(rank, axis); }
 
 }  // namespace
 
@@ -41,8 +38,17 @@ double AxisCost::seconds(Pattern pattern, double bytes, int group_size) const {
   return 0;
 }
 
-PlacedMesh::PlacedMesh(const Router& router, const Mesh& mesh, const Placement& placement)
-    : router_(router), mesh_(mesh), placement_(placement) {
+const Route& KnownRoutes::find(DeviceId from, DeviceId to) {
+  const auto key = [](DeviceId id) {
+    return static_cast<uint64_t>(id.node) << 10U | static_cast<uint64_t>(id.device);
+  };
+  const auto [found, is_new] = known_.try_emplace(key(from) << 32U | key(to));
+  if (is_new) found->second = router_.route(from, to);
+  return found->second;
+}
+
+PlacedMesh::PlacedMesh(KnownRoutes& routes, const Mesh& mesh, const Placement& placement)
+    : routes_(routes), cluster_(routes.router().cluster()), mesh_(mesh), placement_(placement) {
   const int inner = mesh.inner_size();
   for (int rank = 0; rank < mesh.size(); ++rank) {
     std::vector<int>& here = on_node_[device(rank).node];
@@ -55,15 +61,15 @@ PlacedMesh::PlacedMesh(const Router& router, const Mesh& mesh, const Placement& 
 // and leaf switch at the same places.
 void PlacedMesh::find_kinds() {
   const int inner = mesh_.inner_size();
-  const Cluster& cluster = router_.cluster();
   std::map<std::vector<int>, size_t> known;
+  std::map<std::vector<int>, size_t> by_levels;
   for (int replica = 0; replica < mesh_.degree(Axis::data); ++replica) {
     std::vector<int> key;
     std::vector<int> nodes;
     std::vector<const std::vector<int>*> leaves;
     for (int i = 0; i < inner; ++i) {
       const DeviceId id = device(replica * inner + i);
-      const Node& node = cluster.nodes[static_cast<size_t>(id.node)];
+      const Node& node = cluster_.nodes[static_cast<size_t>(id.node)];
       const auto at = std::find(nodes.begin(), nodes.end(), id.node) - nodes.begin();
       if (at == static_cast<int64_t>(nodes.size())) {
         nodes.push_back(id.node);
@@ -71,7 +77,7 @@ void PlacedMesh::find_kinds() {
                                        [&](const auto* other) { return *other == node.leaves; });
         key.push_back(static_cast<int>(like - leaves.begin()));
         key.push_back(
-            node.nvlink_domain == cluster.nodes[static_cast<size_t>(nodes.front())].nvlink_domain ? 1 : 0);
+            node.nvlink_domain == cluster_.nodes[static_cast<size_t>(nodes.front())].nvlink_domain ? 1 : 0);
         if (like == leaves.end()) leaves.push_back(&node.leaves);
         key.push_back(node.type);
       }
@@ -84,13 +90,24 @@ void PlacedMesh::find_kinds() {
       continue;
     }
     Kind kind{replica, 1, Level::self};
+    std::vector<int> levels{cluster_.nodes[static_cast<size_t>(device(replica * inner).node)].type};
     for (int i = 0; i < inner; ++i) {
       for (const Axis axis : kAxes) {
         if (axis == Axis::data || mesh_.degree(axis) == 1) continue;
-        for (const int other : group_of(mesh_, replica * inner + i, axis))
-          kind.level = std::max(kind.level, router_.level(device(replica * inner + i), device(other)));
+        for (const int other : mesh_.group(replica * inner + i, axis)) {
+          levels.push_back(static_cast<int>(routes_.find(device(replica * inner + i), device(other)).level));
+        }
       }
     }
+    // Other devices of the node, but as near to each other.
+    const auto [like, is_new_kind] = by_levels.emplace(std::move(levels), kinds_.size());
+    found->second = like->second;
+    if (!is_new_kind) {
+      ++kinds_[like->second].count;
+      continue;
+    }
+    for (auto level = like->first.begin() + 1; level != like->first.end(); ++level)
+      kind.level = std::max(kind.level, static_cast<Level>(*level));
     kinds_.push_back(kind);
   }
 }
@@ -104,9 +121,9 @@ AxisCosts PlacedMesh::costs(int replica) const {
 }
 
 const DeviceModel& PlacedMesh::model(int replica) const {
-  const std::string& name = router_.cluster().device(device(replica * mesh_.inner_size())).model;
-  const auto found = router_.cluster().models.find(name);
-  if (found == router_.cluster().models.end()) {
+  const std::string& name = cluster_.device(device(replica * mesh_.inner_size())).model;
+  const auto found = cluster_.models.find(name);
+  if (found == cluster_.models.end()) {
     throw ConfigError("the cluster does not say what its devices are", "name their 'model'");
   }
   return found->second;
@@ -115,6 +132,11 @@ const DeviceModel& PlacedMesh::model(int replica) const {
 AxisCost PlacedMesh::cost(int replica, Axis axis) const {
   const int inner = mesh_.inner_size();
   const int degree = mesh_.degree(axis);
+  int stride = 1;  // from a member of the group to the next
+  for (const Axis inside : kAxes) {
+    if (inside == axis) break;
+    stride *= mesh_.degree(inside);
+  }
   std::set<int> beside;
   for (int i = 0; i < inner; ++i) {
     const std::vector<int>& here = on_node_.at(device(replica * inner + i).node);
@@ -122,25 +144,28 @@ AxisCost PlacedMesh::cost(int replica, Axis axis) const {
   }
 
   // What every link is asked for when each rank sends one byte to all others, or to the next.
-  std::unordered_map<int, std::pair<double, double>> asked;
+  std::vector<LinkLoad>& asked = routes_.loads();
   struct Way {
-    Route route;
+    const Route& route;
     bool is_next;
   };
   std::vector<Way> own;
+  std::vector<int> touched;
+  own.reserve(static_cast<size_t>(inner * (degree - 1)));
   for (const int other : beside) {
     for (int i = 0; i < inner; ++i) {
       const int rank = other * inner + i;
-      const std::vector<int> group = group_of(mesh_, rank, axis);
-      const auto self = std::find(group.begin(), group.end(), rank) - group.begin();
+      const int self = i / stride % degree;
       for (int step = 1; step < degree; ++step) {
-        const int peer = group[static_cast<size_t>((self + step) % degree)];
-        Way way{router_.route(device(rank), device(peer)), step == 1};
+        const int peer = rank + ((self + step) % degree - self) * stride;
+        const Way way{routes_.find(device(rank), device(peer)), step == 1};
         for (const int link : way.route.links) {
-          asked[link].first += 1.0 / (degree - 1);
-          if (way.is_next) asked[link].second += 1;
+          LinkLoad& load = asked[static_cast<size_t>(link)];
+          if (load.to_all == 0) touched.push_back(link);
+          load.to_all += 1.0 / (degree - 1);
+          if (way.is_next) load.to_next += 1;
         }
-        if (other == replica) own.push_back(std::move(way));
+        if (other == replica) own.push_back(way);
       }
     }
   }
@@ -159,11 +184,12 @@ AxisCost PlacedMesh::cost(int replica, Axis axis) const {
     consider(cost.all_to_all_s_per_byte, 1.0 / (degree - 1), way.route.bytes_per_s);
     if (way.is_next) consider(cost.next_s_per_byte, 1, way.route.bytes_per_s);
     for (const int link : way.route.links) {
-      const auto& [to_all, to_next] = asked.at(link);
-      consider(cost.all_to_all_s_per_byte, to_all, router_.link(link).bytes_per_s);
-      if (way.is_next) consider(cost.next_s_per_byte, to_next, router_.link(link).bytes_per_s);
+      const LinkLoad& load = asked[static_cast<size_t>(link)];
+      consider(cost.all_to_all_s_per_byte, load.to_all, routes_.router().link(link).bytes_per_s);
+      if (way.is_next) consider(cost.next_s_per_byte, load.to_next, routes_.router().link(link).bytes_per_s);
     }
   }
+  for (const int link : touched) asked[static_cast<size_t>(link)] = {};
   const bool has_gpus = model(replica).kind == DeviceKind::gpu;
   cost.start_s = (has_gpus ? kStartOfGpus_s : kStartOfCores_s) + latency_s +
                  (cost.level > kLastInNode ? kStartOfNetwork_s : 0);

@@ -23,10 +23,12 @@ const char* name_of(Dtype dtype) {
 // One core needs no company: its shares do not depend on rows.
 MeasuredSpeed typical_core() { return {{{{1, 0.8}}}, {{{1, 0.6}}}, 0.6, 0.8, 2e-6}; }
 
-MeasuredSpeed typical_gpu(double peak_flops) {
+// Products of few rows are limited by the weights that are read, and by tiles too few for all
+// multiprocessors, of which large GPUs have about as many as each other.
+MeasuredSpeed typical_gpu(double flops_per_byte) {
   static const DeviceModel kMeasured = find_device_model("h100-sxm");
   MeasuredSpeed typical = kMeasured.measured.value();
-  const double size = peak_flops / kMeasured.peak_flops.at("bf16");
+  const double size = flops_per_byte / (kMeasured.peak_flops.at("bf16") / kMeasured.memory_bytes_per_s);
   for (CurvePoint& point : typical.gemm.points) point.x *= size;
   for (CurvePoint& point : typical.attention.points) point.x *= size;
   return typical;
@@ -45,7 +47,7 @@ DeviceSpeed::DeviceSpeed(const DeviceModel& model, Dtype dtype) {
   peak_flops_ = peak->second;
   measured_ = model.measured                  ? *model.measured
               : model.kind == DeviceKind::cpu ? typical_core()
-                                              : typical_gpu(peak_flops_);
+                                              : typical_gpu(peak_flops_ / model.memory_bytes_per_s);
   bytes_per_s_ = model.memory_bytes_per_s * measured_.memory;
 }
 

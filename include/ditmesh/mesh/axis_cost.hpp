@@ -3,6 +3,7 @@
 
 #include <array>
 #include <map>
+#include <unordered_map>
 #include <vector>
 
 #include "ditmesh/mesh/compute_cost.hpp"
@@ -25,14 +26,37 @@ struct AxisCost {
 
 using AxisCosts = std::array<AxisCost, kAxes.size()>;
 
+/// Bytes that are asked of a link, for each byte that a rank sends.
+struct LinkLoad {
+  double to_all = 0;
+  double to_next = 0;
+};
+
+/// Ways that were asked for before.
+class KnownRoutes {
+ public:
+  explicit KnownRoutes(const Router& router)
+      : router_(router), loads_(static_cast<size_t>(router.num_links())) {}
+
+  const Router& router() const { return router_; }
+  const Route& find(DeviceId from, DeviceId to);
+  /// Of every link; whoever uses them leaves them at zero.
+  std::vector<LinkLoad>& loads() { return loads_; }
+
+ private:
+  const Router& router_;
+  std::unordered_map<uint64_t, Route> known_;
+  std::vector<LinkLoad> loads_;
+};
+
 /// Replicas by where their ranks stand towards each other: one of each kind need only be looked at.
 ///
 /// Messages that share a link wait for each other: what a link is asked for by all groups of an axis is added
 /// up, in all replicas of the nodes that a replica is on.
 class PlacedMesh {
  public:
-  /// Keeps references to the router and the placement.
-  PlacedMesh(const Router& router, const Mesh& mesh, const Placement& placement);
+  /// Keeps references to the routes and the placement.
+  PlacedMesh(KnownRoutes& routes, const Mesh& mesh, const Placement& placement);
 
   /// The first replica of each kind, and how many are of it.
   struct Kind {
@@ -50,7 +74,8 @@ class PlacedMesh {
   void find_kinds();
   AxisCost cost(int replica, Axis axis) const;
 
-  const Router& router_;
+  KnownRoutes& routes_;
+  const Cluster& cluster_;
   const Mesh mesh_;
   const Placement& placement_;
   std::vector<Kind> kinds_;

@@ -1,7 +1,8 @@
 #pragma once
 // What the parts of a picture cost on a rank's device, and what the rank says to others meanwhile.
 
-#include <vector>
+#include <array>
+#include <cstddef>
 
 #include "ditmesh/mesh/device_speed.hpp"
 #include "ditmesh/mesh/implementation.hpp"
@@ -27,11 +28,25 @@ struct Collective {
   bool operator==(const Collective&) const = default;
 };
 
+/// Those of a block: a few, and no memory is asked for.
+class Collectives {
+ public:
+  void push_back(const Collective& each) { all_.at(count_++) = each; }
+  const Collective* begin() const { return all_.data(); }
+  const Collective* end() const { return all_.data() + count_; }
+  size_t size() const { return count_; }
+  bool empty() const { return count_ == 0; }
+
+ private:
+  std::array<Collective, 5> all_{};
+  size_t count_ = 0;
+};
+
 /// Of one block on the rows of one visit.
 struct BlockCost {
   double compute_s = 0;  // without attention
   double attention_s = 0;
-  std::vector<Collective> collectives{};
+  Collectives collectives{};
 };
 
 /// The tokens that a stage works on at once, before they are dealt out over sequence × tensor.

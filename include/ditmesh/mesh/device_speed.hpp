@@ -10,9 +10,8 @@ namespace ditmesh {
 
 class DeviceSpeed {
  public:
-  /// A model that was not measured gets the shares of the H100, at rows in proportion to its peak: a device
-  /// of a third of the units is busy with a third of the rows. Throws ConfigError if peak or bandwidth are
-  /// unknown.
+  /// A model that was not measured gets the shares of the H100, at rows in proportion to what it computes for
+  /// a byte of memory. Throws ConfigError if peak or bandwidth are unknown.
   DeviceSpeed(const DeviceModel& model, Dtype dtype);
 
   /// A matrix product of `rows` rows of activations, in s. Where the other matrix is a slice of what a layer

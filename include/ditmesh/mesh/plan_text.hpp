@@ -1,0 +1,21 @@
+#pragma once
+// What a plan looks like to people.
+
+#include <string>
+
+#include "ditmesh/base/json.hpp"
+#include "ditmesh/mesh/planner.hpp"
+
+namespace ditmesh {
+
+/// One sentence: what the mesh gains, and what it loses most by.
+std::string reason_of(const PlannedMesh& planned, const PlanRequest& request, double one_device_step_s);
+
+/// A table of the first `most` meshes, with what is approximate or too large apart.
+std::string to_text(const Plan& plan, const PlanRequest& request, const Cluster& cluster, size_t most);
+OrderedJson to_json(const Plan& plan, const PlanRequest& request, const Cluster& cluster);
+
+/// Where the time of one mesh goes, and its memory.
+std::string explain(const PlannedMesh& planned, double one_device_step_s);
+
+}  // namespace ditmesh

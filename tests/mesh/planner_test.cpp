@@ -1,0 +1,253 @@
+#include "ditmesh/mesh/planner.hpp"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+#include "ditmesh/base/error.hpp"
+#include "ditmesh/base/text.hpp"
+#include "ditmesh/mesh/plan_text.hpp"
+#include "ditmesh/topology/cluster_json.hpp"
+
+namespace ditmesh {
+namespace {
+
+struct Asked {
+  std::string model = "flux.1-dev";
+  std::string cluster = "dgx-h100";
+  int64_t pixels = 1024;
+  Objective objective = Objective::throughput;
+  std::string implementation = "compiled";
+  int branches = 1;
+  size_t devices = 0;  // 0: all
+  int patches = 1;
+};
+
+PlanRequest request_of(const Asked& asked, const Router& router) {
+  PlanRequest request;
+  request.model = find_model_shape(asked.model);
+  request.workload.height = request.workload.width = asked.pixels;
+  request.workload.steps = request.model.default_steps;
+  request.workload.text_tokens = request.model.text_tokens;
+  request.workload.branches = asked.branches;
+  request.workload.patches = asked.patches;
+  request.implementation = find_implementation(asked.implementation);
+  request.objective = asked.objective;
+  request.devices = router.cluster().healthy_devices();
+  if (asked.devices > 0) request.devices.resize(asked.devices);
+  return request;
+}
+
+Plan plan_of(const Asked& asked) {
+  const Router router(read_cluster(asked.cluster));
+  return plan(router, request_of(asked, router));
+}
+
+const PlannedMesh& find(const Plan& plan, const std::string& mesh) {
+  for (const PlannedMesh& each : plan.ranked) {
+    if (each.mesh.to_string() == mesh) return each;
+  }
+  throw std::runtime_error(mesh + " is not ranked");
+}
+
+double image_s(const Asked& asked, const std::string& mesh) {
+  const Router router(read_cluster(asked.cluster));
+  PlanRequest request = request_of(asked, router);
+  request.batch = 1;
+  return find(plan(router, request), mesh).image_s;
+}
+
+// Figures of which results/ tells where they come from.
+TEST(Facts, OneDevice) {
+  const auto step_ms = [](const Asked& asked) { return plan_of(asked).one_device_step_s * 1e3; };
+  EXPECT_NEAR(step_ms({.cluster = "dgx-h200"}), 130, 130 * 0.05);
+  EXPECT_NEAR(step_ms({.cluster = "dgx-h100"}), 131.6, 131.6 * 0.03);
+  EXPECT_NEAR(step_ms({.cluster = "dgx-h100", .pixels = 512}), 41.8, 41.8 * 0.06);
+}
+
+TEST(Facts, PublishedForTwo) {
+  const Asked xdit{.objective = Objective::latency, .implementation = "xdit", .devices = 2};
+  EXPECT_NEAR(image_s(xdit, "ulysses=2"), 2.68, 2.68 * 0.03);
+  EXPECT_NEAR(image_s({.objective = Objective::latency, .implementation = "xdit", .devices = 1}, "data=1"),
+              4.30, 4.30 * 0.03);
+}
+
+// 100 Gb/s between PCIe nodes: a second node hardly makes one picture faster.
+TEST(Facts, TwoNodesOfL40) {
+  const auto best = [](const std::string& cluster, int patches) {
+    Plan all = plan_of(
+        {.cluster = cluster, .objective = Objective::latency, .implementation = "xdit", .patches = patches});
+    return all.ranked.front().image_s;
+  };
+  EXPECT_LE(best("l40-8", 1) / best("l40-8-x2", 1), 1.16);
+}
+
+TEST(Truths, DataParallelWinsThroughputWhereTheModelFits) {
+  for (const char* cluster : {"dgx-h100", "dgx-h200-x4", "dgx-a100"}) {
+    for (const int64_t pixels : {1024, 2048}) {
+      const Plan all = plan_of({.cluster = cluster, .pixels = pixels});
+      EXPECT_EQ(all.ranked.front().mesh.inner_size(), 1) << cluster << " " << pixels;
+      EXPECT_LE(all.ranked.front().workload.batch, pixels == 1024 ? 2 : 1) << cluster << " " << pixels;
+    }
+  }
+}
+
+TEST(Truths, SmallPicturesAreBatched) {
+  const Plan all = plan_of({.pixels = 256});
+  EXPECT_EQ(all.ranked.front().mesh.inner_size(), 1);
+  EXPECT_GE(all.ranked.front().workload.batch, 4);
+}
+
+TEST(Truths, CfgBeforeSequence) {
+  for (const size_t devices : {2U, 4U, 8U}) {
+    const Plan all =
+        plan_of({.model = "sd3-medium", .objective = Objective::latency, .branches = 2, .devices = devices});
+    EXPECT_EQ(all.ranked.front().mesh.degree(Axis::cfg), 2) << all.ranked.front().mesh.to_string();
+  }
+}
+
+TEST(Truths, UlyssesOnNvlinkRingOrPipelineAcross) {
+  Asked asked{.cluster = "dgx-h100-x4", .pixels = 2048, .objective = Objective::latency, .devices = 16};
+  const Plan all = plan_of(asked);
+  const PlannedMesh& best = all.ranked.front();
+  EXPECT_GT(best.mesh.degree(Axis::ulysses), 1);
+  EXPECT_EQ(best.kinds.front().axes[static_cast<size_t>(Axis::ulysses)].level, Level::nvlink)
+      << best.mesh.to_string();
+  EXPECT_LT(best.image_s, find(all, "ulysses=8,data=2").image_s);
+}
+
+TEST(Truths, UnetsAreOnlyCopied) {
+  const Router router(read_cluster("dgx-h100"));
+  PlanRequest request = request_of({.model = "sd-1.5", .pixels = 512, .branches = 2}, router);
+  for (const PlannedMesh& each : plan(router, request).ranked)
+    EXPECT_EQ(each.mesh.with(Axis::cfg, 1).inner_size(), 1);
+  EXPECT_NE(obstacle(request.model, request.workload, Mesh().with(Axis::ulysses, 2))
+                ->find("no numbered token blocks"),
+            std::string::npos);
+  EXPECT_NE(plan(router, request).ranked.front().reason.find("UNet"), std::string::npos);
+}
+
+TEST(Truths, LargePicturesScaleFurther) {
+  const auto efficiency = [](int64_t pixels, size_t devices) {
+    const Plan all = plan_of({.pixels = pixels, .objective = Objective::latency, .devices = devices});
+    return all.one_device_step_s / all.ranked.front().cost().step_s / static_cast<double>(devices);
+  };
+  EXPECT_GT(efficiency(1024, 4), 0.65);
+  EXPECT_LT(efficiency(1024, 8), 0.85 * efficiency(1024, 4));
+  EXPECT_GT(efficiency(2048, 8), 1.15 * efficiency(1024, 8));
+}
+
+TEST(Planner, ApproximateOnlyWhenAsked) {
+  const Plan unasked = plan_of({.objective = Objective::latency});
+  for (const PlannedMesh& each : unasked.ranked) EXPECT_EQ(each.workload.patches, 1);
+  ASSERT_FALSE(unasked.approximate.empty());
+  for (const PlannedMesh& each : unasked.approximate) EXPECT_GT(each.workload.patches, 1);
+  const Plan asked = plan_of({.objective = Objective::latency, .patches = 4});
+  EXPECT_TRUE(asked.approximate.empty());
+  for (const PlannedMesh& each : asked.ranked) EXPECT_EQ(each.workload.patches, 4);
+}
+
+TEST(Planner, WhatDoesNotFitIsNotProposed) {
+  const Plan small = plan_of({.cluster = "rtx-4090-4", .devices = 1});
+  EXPECT_TRUE(small.ranked.empty());
+  ASSERT_FALSE(small.too_large.empty());
+  EXPECT_GT(small.too_large.front().memory.peak(), small.too_large.front().device_bytes);
+  const Plan two = plan_of({.cluster = "rtx-4090-4", .devices = 2});
+  ASSERT_FALSE(two.ranked.empty());
+  EXPECT_GT(two.ranked.front().mesh.degree(Axis::pipeline) * two.ranked.front().mesh.degree(Axis::tensor), 1);
+}
+
+TEST(Planner, UnevenWorldsHaveSpares) {
+  const Plan seven = plan_of({.objective = Objective::latency, .devices = 7});
+  for (const PlannedMesh& each : seven.ranked)
+    EXPECT_EQ(each.mesh.size() + each.spares, 7) << each.mesh.to_string();
+  const PlannedMesh& pairs = find(seven, "ulysses=2,data=3");
+  EXPECT_EQ(pairs.spares, 1);
+  EXPECT_NE(pairs.reason.find("1 spare (worth"), std::string::npos) << pairs.reason;
+}
+
+TEST(Planner, SplitReplicasHaveAPrice) {
+  const Plan thirteen = plan_of({.cluster = "dgx-h100-x4", .objective = Objective::latency, .devices = 13});
+  EXPECT_GT(find(thirteen, "ulysses=3,data=4").split_price_s(),
+            0);  // two in the first node, one in the other
+  EXPECT_EQ(find(thirteen, "ulysses=4,data=3").split_price_s(), 0);
+}
+
+TEST(Planner, MixedDevicesOnlyWhenAllowed) {
+  const Router router(read_cluster("mixed"));
+  PlanRequest request = request_of({}, router);
+  const auto models = [](const PlannedMesh& planned) {
+    std::set<std::string> names;
+    for (const ReplicaKind& kind : planned.kinds) names.insert(kind.device_model);
+    return names;
+  };
+  EXPECT_EQ(models(plan(router, request).ranked.front()).size(), 1u);
+  request.allow_mixed_devices = true;
+  const PlannedMesh best = plan(router, request).ranked.front();
+  EXPECT_GT(models(best).size(), 1u);
+  EXPECT_EQ(best.spares, 0);
+}
+
+TEST(Planner, GivenDegreesAreKept) {
+  const Router router(read_cluster("dgx-h100"));
+  PlanRequest request = request_of({.objective = Objective::latency}, router);
+  request.degrees = {{Axis::ring, 2}};
+  for (const PlannedMesh& each : plan(router, request).ranked) EXPECT_EQ(each.mesh.degree(Axis::ring), 2);
+  request.degrees = {{Axis::ulysses, 25}};
+  try {
+    plan(router, request);
+    FAIL();
+  } catch (const ConfigError& error) {
+    EXPECT_NE(std::string(error.what())
+                  .find("tensor × ulysses is 25, the model has 24 heads: for example --mesh ulysses=8"),
+              std::string::npos)
+        << error.what();
+  }
+}
+
+TEST(Planner, IsFast) {
+#ifdef NDEBUG
+  Cluster cluster = read_cluster("dgx-h100-x64");
+  const Node first = cluster.nodes.front();
+  cluster.nodes.clear();
+  for (int i = 0; i < 1250; ++i) {
+    cluster.nodes.push_back(first);
+    cluster.nodes.back().name = cat("n", i);
+  }
+  const Router router(cluster);
+  for (const auto& [devices, limit_s] : {std::pair<size_t, double>(1000, 0.1), {10000, 1.0}}) {
+    const PlanRequest request = request_of({.branches = 2, .devices = devices}, router);
+    double best_s = 1e9;
+    for (int i = 0; i < 5; ++i) {  // others may use the machine
+      const auto start = std::chrono::steady_clock::now();
+      EXPECT_FALSE(plan(router, request).ranked.empty());
+      best_s =
+          std::min(best_s, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    }
+    EXPECT_LT(best_s, limit_s) << devices;
+    RecordProperty(cat("plan_for_", devices, "_s"), std::to_string(best_s));
+  }
+#else
+  GTEST_SKIP() << "a release build is measured";
+#endif
+}
+
+TEST(PlanText, SaysWhatCounts) {
+  const Router router(read_cluster("dgx-h100"));
+  const PlanRequest request = request_of({.objective = Objective::latency}, router);
+  const Plan all = plan(router, request);
+  const std::string text = to_text(all, request, router.cluster(), 3);
+  for (const char* part : {"flux.1-dev, 1024×1024, 28 steps on dgx-h100, 8 devices; by latency",
+                           "more: --top", "Approximate, never chosen unasked", "bytes an image"})
+    EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
+  const std::string explained = explain(all.ranked.front(), all.one_device_step_s);
+  for (const char* part : {"a step", "ulysses over NVLink", "memory of a rank", "GB/s to the next"})
+    EXPECT_NE(explained.find(part), std::string::npos) << part << "\n" << explained;
+  const OrderedJson json = to_json(all, request, router.cluster());
+  EXPECT_EQ(json["ranked"].size(), all.ranked.size());
+  EXPECT_EQ(json["ranked"][0]["mesh"], all.ranked.front().mesh.to_string());
+  EXPECT_DOUBLE_EQ(json["ranked"][0]["images_per_s"], all.ranked.front().images_per_s);
+}
+
+}  // namespace
+}  // namespace ditmesh
