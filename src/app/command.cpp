@@ -13,7 +13,7 @@ const std::vector<Command>& all_commands() {
   static const std::vector<Command> kCommands = {generate_command(), inspect_command(), verify_command(),
                                                  index_command(),    compare_command(), score_command(),
                                                  export_command(),   trace_command(),   topology_command(),
-                                                 doctor_command(),   bench_command()};
+                                                 plan_command(),     doctor_command(),  bench_command()};
   return kCommands;
 }
 

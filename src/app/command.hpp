@@ -39,6 +39,7 @@ Command score_command();
 Command export_command();
 Command trace_command();
 Command topology_command();
+Command plan_command();
 Command doctor_command();
 
 /// Resolves the options of a command in this process, says warnings, and handles --help and --print-config:

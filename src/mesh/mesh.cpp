@@ -12,6 +12,8 @@ namespace {
 constexpr std::array<std::string_view, kAxes.size()> kNames = {"tensor",   "ulysses", "ring",
                                                                "pipeline", "cfg",     "data"};
 
+constexpr int kMostRanks = 1 << 24;
+
 Axis axis_from_name(std::string_view name) {
   for (const Axis axis : kAxes) {
     if (axis_name(axis) == name) return axis;
@@ -29,28 +31,28 @@ Mesh::Mesh() {
   for (const Axis axis : kAxes) degrees_[axis] = 1;
 }
 
-Mesh Mesh::parse(std::string_view text, int num_ranks) {
-  Mesh mesh;
-  std::array<bool, kAxes.size()> given{};
+std::map<Axis, int> parse_degrees(std::string_view text) {
+  std::map<Axis, int> degrees;
   for (const std::string& item : split(text, ',')) {
     const size_t equals = item.find('=');
-    const std::optional<Axis> axis_given = equals == std::string::npos
-                                               ? std::nullopt
-                                               : std::optional(axis_from_name(trim(item.substr(0, equals))));
     const auto degree = equals == std::string::npos ? std::nullopt : parse_int(trim(item.substr(equals + 1)));
-    if (!degree || *degree < 1 || *degree > num_ranks) {
-      throw ConfigError(cat("mesh '", text, "' must be AXIS=DEGREE[,…] with degrees of 1 to ", num_ranks,
-                            " (the ranks of this job), found '", item, "'"),
+    if (!degree || *degree < 1 || *degree > kMostRanks) {
+      if (equals != std::string::npos) axis_from_name(trim(item.substr(0, equals)));
+      throw ConfigError(cat("mesh '", text, "' must be AXIS=DEGREE[,…] with degrees of 1 to ", kMostRanks,
+                            ", found '", item, "'"),
                         "for example --mesh ulysses=2,data=2, or --mesh auto");
     }
-    const Axis axis = *axis_given;
-    if (given[static_cast<size_t>(axis)]) {
+    const Axis axis = axis_from_name(trim(item.substr(0, equals)));
+    if (!degrees.emplace(axis, static_cast<int>(*degree)).second)
       throw ConfigError(cat("mesh '", text, "' names the axis ", axis_name(axis), " twice"));
-    }
-    given[static_cast<size_t>(axis)] = true;
-    mesh.degrees_[axis] = static_cast<int>(*degree);
   }
+  return degrees;
+}
 
+Mesh Mesh::parse(std::string_view text, int num_ranks, Ranks ranks) {
+  const std::map<Axis, int> given = parse_degrees(text);
+  Mesh mesh;
+  for (const auto& [axis, degree] : given) mesh.degrees_[axis] = degree;
   int product = 1;
   for (const Axis axis : kAxes) {
     if (__builtin_mul_overflow(product, mesh.degrees_[axis], &product)) {
@@ -59,10 +61,12 @@ Mesh Mesh::parse(std::string_view text, int num_ranks) {
     }
   }
   const int inner = mesh.inner_size();
-  if (!given[static_cast<size_t>(Axis::data)] && num_ranks % inner == 0) {
+  const bool may_leave_some = ranks == Ranks::up_to;
+  if (!given[static_cast<size_t>(Axis::data)] &&
+      (num_ranks % inner == 0 || (may_leave_some && inner <= num_ranks))) {
     mesh.degrees_[Axis::data] = num_ranks / inner;
   }
-  if (mesh.size() != num_ranks) {
+  if (mesh.size() > num_ranks || (mesh.size() < num_ranks && !may_leave_some)) {
     throw ConfigError(cat("mesh '", text, "' multiplies to ", mesh.size(), " ranks, the job has ", num_ranks),
                       cat("start it with mpirun -n ", mesh.size(), ", or change a degree"));
   }

@@ -374,16 +374,14 @@ Plan plan(const Router& router, const PlanRequest& request) {
   Plan result = Planner(router, request).run();
   if (result.ranked.empty() && result.too_large.empty()) {
     Mesh asked;
-    for (const auto& [axis, degree] : request.degrees) {
-      if (axis != Axis::data) asked = asked.with(axis, degree);
-    }
+    for (const auto& [axis, degree] : request.degrees) asked = asked.with(axis, degree);
     const auto why = obstacle(request.model, request.workload, asked);
     PlanRequest open = request;
     open.degrees.clear();
     const Plan others = Planner(router, open).run();
     throw ConfigError(
         cat("no mesh fits: ", why ? *why
-                                  : cat(asked.to_string(), " has ", asked.inner_size(), " ranks, there are ",
+                                  : cat(asked.to_string(), " has ", asked.size(), " ranks, there are ",
                                         request.devices.size(), " devices")),
         others.ranked.empty() ? std::string("see 'ditmesh plan'")
                               : cat("for example --mesh ", others.ranked.front().mesh.to_string()));

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstddef>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,10 @@ class PerAxis {
   std::array<int, kAxes.size()> values_{};
 };
 
+/// "ulysses=2,cfg=2": the degrees that are given. Throws ConfigError for unknown or repeated axes and degrees
+/// below 1.
+std::map<Axis, int> parse_degrees(std::string_view text);
+
 /// Degrees along the axes. The data degree is the number of replicas; the other
 /// axes are the inner mesh, the same in every replica.
 ///
@@ -38,10 +43,11 @@ class Mesh {
  public:
   Mesh();  // one rank
 
-  /// "ulysses=2,pipeline=2" on `num_ranks` ranks; a data degree that is not
-  /// given takes all ranks that are left. Throws ConfigError for unknown axes, degrees below 1
-  /// and degrees that do not multiply to the ranks.
-  static Mesh parse(std::string_view text, int num_ranks);
+  /// "ulysses=2,pipeline=2" on `num_ranks` ranks; a data degree that is not given takes all ranks that are
+  /// left. Throws ConfigError for unknown axes, degrees below 1 and degrees that do not multiply to the
+  /// ranks: to exactly as many, or to at most as many, the others being spares.
+  enum class Ranks { all, up_to };
+  static Mesh parse(std::string_view text, int num_ranks, Ranks ranks = Ranks::all);
 
   int degree(Axis axis) const { return degrees_[axis]; }
   int inner_size() const;

@@ -1,0 +1,167 @@
+// `ditmesh plan`: which mesh a model should be run on, and what it costs there.
+
+#include <iostream>
+
+#include "command.hpp"
+#include "ditmesh/base/text.hpp"
+#include "ditmesh/discovery/this_node.hpp"
+#include "ditmesh/mesh/plan_text.hpp"
+#include "ditmesh/mesh/stages.hpp"
+#include "model_shape_of.hpp"
+#include "plan_options.hpp"
+
+namespace ditmesh {
+
+namespace {
+
+CommandSpec plan_spec() {
+  CommandSpec spec;
+  spec.name = "plan";
+  spec.summary = "Ranks the meshes that a model can be run on, by what they are predicted to do.";
+  spec.usage = "--model NAME|DIR [--cluster SOURCE] [options]";
+  spec.examples = {"ditmesh plan --model flux.1-dev --cluster dgx-h100-x4 --objective latency",
+                   "ditmesh plan --model flux.1-dev --cluster cluster.json --height 2048 --width 2048 --mesh "
+                   "ulysses=8 --explain"};
+  spec.add_group(
+      "What is made",
+      {required({"model", OptionKind::text, "NAME|DIR", "",
+                 cat("a shape that needs no weights (", join(shape_names(), ", "),
+                     "), a diffusers folder, or ORG/NAME in the HuggingFace cache")}),
+       {"height", OptionKind::integer, "PIXELS", "1024", "of the picture", {}, 1, 16384},
+       {"width", OptionKind::integer, "PIXELS", "1024", "of the picture", {}, 1, 16384},
+       {"steps", OptionKind::integer, "N", "", "denoising steps (default: the model's)", {}, 1, 10000},
+       {"true-cfg",
+        OptionKind::number,
+        "X",
+        "",
+        "above 1: two branches, with and without the prompt (default: for models without guidance embedding "
+        "that are not distilled)",
+        {},
+        0,
+        1e3},
+       {"max-sequence-length",
+        OptionKind::integer,
+        "N",
+        "",
+        "tokens of the prompt (default: the model's)",
+        {},
+        1,
+        4096}});
+  spec.add_group(
+      "Where",
+      {{"cluster", OptionKind::text, "SOURCE", "",
+        "what topology --from reads: a file, or the name of a built-in cluster (default: this host)"},
+       {"num-devices", OptionKind::integer, "N", "", "only the first N healthy devices", {}, 1, 1e6},
+       {"dtype",
+        OptionKind::choice,
+        "",
+        "auto",
+        "auto is bf16 on GPUs, fp32 on the CPU",
+        {"auto", "fp32", "bf16", "fp16"}},
+       {"implementation", OptionKind::choice, "", "ditmesh",
+        "whose kernels: this version's; compiled, with fused elementwise kernels and CUDA graphs; xDiT's",
+        implementation_names()}});
+  spec.add_group(
+      "The mesh",
+      {{"mesh", OptionKind::text, "auto|AXIS=N,…", "auto", "degrees that are given; the others are found"},
+       {"batch", OptionKind::integer, "N", "", "pictures at once (default: what does best)", {}, 1, 1024},
+       {"text-encoder",
+        OptionKind::choice,
+        "",
+        "auto",
+        "auto releases the encoders where they do not fit",
+        {"auto", "resident", "release"}}});
+  spec.add_group("The mesh", mesh_options());
+  spec.add_group(
+      "What is shown",
+      {{"objective",
+        OptionKind::choice,
+        "",
+        "throughput",
+        "what is ranked by: images/s of all, or the time of one",
+        {"throughput", "latency"}},
+       {"top", OptionKind::integer, "N", "10", "meshes that are shown", {}, 1, 1e6},
+       {"explain", OptionKind::flag, "", "", "say where the time of the first one goes, and its memory"},
+       {"json", OptionKind::flag, "", "", "print JSON, all meshes"}});
+  return spec;
+}
+
+Dtype dtype_of(const std::string& name, const Cluster& cluster, const std::vector<DeviceId>& devices) {
+  if (name == "fp32") return Dtype::fp32;
+  if (name == "fp16") return Dtype::fp16;
+  if (name == "bf16" || devices.empty()) return Dtype::bf16;
+  const auto model = cluster.models.find(cluster.device(devices.front()).model);
+  return model != cluster.models.end() && model->second.kind == DeviceKind::cpu ? Dtype::fp32 : Dtype::bf16;
+}
+
+PlanRequest read_request(const Options& options, const Cluster& cluster) {
+  PlanRequest request;
+  request.model = find_shape(options.text("model"));
+  request.devices = cluster.healthy_devices();
+  if (options.has("num-devices")) {
+    const auto wanted = static_cast<size_t>(options.integer("num-devices"));
+    if (wanted > request.devices.size()) {
+      throw ConfigError(cat("--num-devices ", wanted, ": ", cluster.name, " has ",
+                            counted(static_cast<int64_t>(request.devices.size()), "healthy device")));
+    }
+    request.devices.resize(wanted);
+  }
+  Workload& workload = request.workload;
+  workload.height = options.integer("height");
+  workload.width = options.integer("width");
+  const int64_t multiple = request.model.pixels_per_token;
+  for (const auto& [what, pixels] :
+       {std::pair("height", workload.height), std::pair("width", workload.width)}) {
+    if (pixels % multiple != 0)
+      throw ConfigError(
+          cat("--", what, " must be a multiple of ", multiple, " for this model, found ", pixels));
+  }
+  workload.steps =
+      options.has("steps") ? static_cast<int>(options.integer("steps")) : request.model.default_steps;
+  workload.text_tokens =
+      options.has("max-sequence-length") ? options.integer("max-sequence-length") : request.model.text_tokens;
+  const bool needs_two = !request.model.has_guidance_embedding && request.model.default_steps > 8;
+  workload.branches = (options.has("true-cfg") ? options.number("true-cfg") > 1 : needs_two) ? 2 : 1;
+  workload.dtype = dtype_of(options.text("dtype"), cluster, request.devices);
+  read_mesh_options(options, workload);
+  request.implementation = find_implementation(options.text("implementation"));
+  request.objective = options.text("objective") == "latency" ? Objective::latency : Objective::throughput;
+  request.allow_mixed_devices = options.flag("allow-mixed-devices");
+  if (options.text("mesh") != "auto") request.degrees = parse_degrees(options.text("mesh"));
+  if (options.has("batch")) workload.batch = *(request.batch = options.integer("batch"));
+  if (options.text("text-encoder") != "auto") {
+    request.encoders =
+        options.text("text-encoder") == "release" ? EncoderPlace::released : EncoderPlace::resident;
+  }
+  if (options.has("stages")) {
+    const auto pipeline = request.degrees.find(Axis::pipeline);
+    if (pipeline == request.degrees.end())
+      throw ConfigError("--stages needs --mesh pipeline=N", "give as many stages as N");
+    request.stages = parse_stages(options.text("stages"), request.model.num_blocks(), pipeline->second);
+  }
+  return request;
+}
+
+ExitCode run_plan(const Command& command, const ProgramArguments& arguments) {
+  const auto options = resolve_options_alone(command, arguments.after_command);
+  if (!options) return ExitCode::done;
+  const Cluster cluster = options->has("cluster") ? read_cluster_source(options->text("cluster"))
+                                                  : discover_this_node(MpiSession::host_name()).cluster;
+  const Router router(cluster);
+  const PlanRequest request = read_request(*options, router.cluster());
+  const Plan result = plan(router, request);
+  if (options->flag("json")) {
+    std::cout << to_json(result, request, router.cluster()).dump(2) << "\n";
+  } else {
+    std::cout << to_text(result, request, router.cluster(), static_cast<size_t>(options->integer("top")));
+    if (options->flag("explain") && !result.ranked.empty())
+      std::cout << "\n" << explain(result.ranked.front(), result.one_device_step_s);
+  }
+  return result.ranked.empty() ? ExitCode::bad_input : ExitCode::done;
+}
+
+}  // namespace
+
+Command plan_command() { return {plan_spec(), run_plan}; }
+
+}  // namespace ditmesh
