@@ -1,0 +1,54 @@
+// What must hold for every mesh, model and workload.
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "ditmesh/base/text.hpp"
+#include "program_checker.hpp"
+#include "random_schedule.hpp"
+
+namespace ditmesh::testing {
+namespace {
+
+std::string describe(const Schedule& schedule) {
+  return cat(schedule.mesh.to_string(), ", ", schedule.workload.steps, " steps, ", schedule.workload.patches,
+             " patches, warm-up ", schedule.workload.warmup_steps, ", ", schedule.workload.branches,
+             " branches, ", schedule.batches, " batches, ", schedule.num_text(), " + ", schedule.num_image(),
+             " tokens, blocks ", schedule.model.num_joint_blocks, " + ", schedule.model.num_single_blocks);
+}
+
+TEST(ProgramProperties, HoldForRandomMeshes) {
+  std::mt19937 random(1);
+  int64_t num_operations = 0;
+  int largest = 0;
+  for (int i = 0; i < 4000; ++i) {
+    const Schedule schedule = random_schedule(random);
+    const std::vector<Program> programs = programs_of(schedule);
+    const auto fault = find_fault(schedule, programs);
+    ASSERT_FALSE(fault) << describe(schedule) << ": " << *fault;
+    for (const Program& program : programs) num_operations += static_cast<int64_t>(program.size());
+    largest = std::max(largest, schedule.mesh.size());
+    // A rank's program is a function of the schedule and its rank alone.
+    const int rank = static_cast<int>(random() % static_cast<unsigned>(schedule.mesh.size()));
+    ASSERT_EQ(program_of(schedule, rank), programs[static_cast<size_t>(rank)]) << describe(schedule);
+  }
+  EXPECT_GT(largest, 3000);
+  RecordProperty("operations", cat(num_operations));
+}
+
+TEST(ProgramProperties, HoldForThe4096RanksOfAllAxes) {
+  ModelShape model = find_model_shape("flux.1-dev");
+  Workload work;
+  work.steps = 4;
+  work.patches = 8;
+  work.branches = 2;
+  work.height = work.width = 2048;
+  const Mesh mesh = Mesh::parse("tensor=4,ulysses=8,ring=8,pipeline=8,cfg=2", 4096);
+  const Schedule schedule = make_schedule(mesh, model, work);
+  const auto fault = find_fault(schedule, programs_of(schedule));
+  EXPECT_FALSE(fault) << *fault;
+}
+
+}  // namespace
+}  // namespace ditmesh::testing
