@@ -36,6 +36,7 @@ struct Prediction {
 struct Machine {
   size_t next = 0;  // operation
   size_t verb = 0;  // of its collectives
+  int num_decoded = 0;
   bool is_waiting = false;
   Rows rows{};
   Prediction prediction{};
@@ -67,6 +68,7 @@ class Checker {
     }
     for (size_t rank = 0; rank < programs_.size(); ++rank) {
       if (!is_done(rank)) fail(rank, "waits for ever");
+      require(machines_[rank].num_decoded == schedule_.batches, rank, "has not decoded all batches");
     }
   }
 
@@ -106,6 +108,7 @@ class Checker {
         break;
       case OperationKind::decode:
         require(latents(rank).all(image_, schedule_.workload.steps), rank, "has no finished latents");
+        ++machines_[rank].num_decoded;
         break;
     }
     go_on(rank);
@@ -172,25 +175,11 @@ class Checker {
     machine.is_waiting = true;
     if (++arrived < group.size()) return false;
     arrived = 0;
-    StepMap merged = machine.latents.at(static_cast<size_t>(current(rank).batch));
-    unsigned branches = 0;
-    for (const int member : group) {
-      const auto other = static_cast<size_t>(member);
-      check_same_verb(rank, other, verb);
-      const bool tells = verb.pattern != Pattern::broadcast || member == group.back();
-      if (tells) merged.merge(latents(other));
-      branches |= machines_[other].prediction.branches;
-    }
-    const Payload payload = current(rank).payload;
+    for (const int member : group) check_same_verb(rank, static_cast<size_t>(member), verb);
     const bool is_alone = current(rank).kind == OperationKind::collective;
+    if (is_alone) combine(rank, verb, group);
     for (const int member : group) {
       const auto other = static_cast<size_t>(member);
-      if (is_alone && payload == Payload::latents) {
-        // A broadcast tells nothing but what its root has.
-        if (verb.pattern == Pattern::broadcast) merged = latents(static_cast<size_t>(group.back()));
-        latents(other).merge(merged);
-      }
-      if (is_alone && payload == Payload::prediction) machines_[other].prediction.branches = branches;
       machines_[other].is_waiting = false;
       if (is_alone) {
         go_on(other);
@@ -200,6 +189,21 @@ class Checker {
       if (other != rank) ready_.push_back(other);
     }
     return true;
+  }
+
+  // What the ranks of a verb know when it is over.
+  void combine(size_t rank, const Collective& verb, const std::vector<int>& group) {
+    if (current(rank).payload == Payload::prediction) {
+      unsigned branches = 0;
+      for (const int member : group) branches |= machines_[static_cast<size_t>(member)].prediction.branches;
+      for (const int member : group) machines_[static_cast<size_t>(member)].prediction.branches = branches;
+      return;
+    }
+    StepMap known = latents(static_cast<size_t>(group.back()));
+    if (verb.pattern != Pattern::broadcast) {  // that tells nothing but what its root has
+      for (const int member : group) known.merge(latents(static_cast<size_t>(member)));
+    }
+    for (const int member : group) latents(static_cast<size_t>(member)).merge(known);
   }
 
   void check_same_verb(size_t rank, size_t other, const Collective& verb) const {

@@ -22,7 +22,7 @@ TEST(ProgramProperties, HoldForRandomMeshes) {
   std::mt19937 random(1);
   int64_t num_operations = 0;
   int largest = 0;
-  for (int i = 0; i < 4000; ++i) {
+  for (int i = 0; i < 2500; ++i) {
     const Schedule schedule = random_schedule(random);
     const std::vector<Program> programs = programs_of(schedule);
     const auto fault = find_fault(schedule, programs);

@@ -46,29 +46,35 @@ class StepMap {
       if (run.end > range.end) next.push_back({{std::max(run.begin, range.end), run.end}, known});
     }
     runs_.clear();
-    for (const auto& item : next) {
-      if (!runs_.empty() && runs_.back().second == item.second &&
-          runs_.back().first.end == item.first.begin) {
-        runs_.back().first.end = item.first.end;
-      } else {
-        runs_.push_back(item);
-      }
-    }
+    for (const auto& [run, known] : next) append(runs_, run, known);
   }
 
-  /// The later of both, everywhere.
+  /// The later of both, everywhere; both know the same positions.
   void merge(const StepMap& other) {
-    const std::vector<std::pair<Range, int>> own = runs_;
-    for (const auto& [run, step] : other.runs_) {
-      set(run, step);
-      for (const auto& [own_run, own_step] : own) {
-        const Range shared = {std::max(run.begin, own_run.begin), std::min(run.end, own_run.end)};
-        if (shared.size() > 0 && own_step > step) set(shared, own_step);
-      }
+    std::vector<std::pair<Range, int>> merged;
+    size_t i = 0;
+    size_t j = 0;
+    for (int64_t begin = runs_.front().first.begin; i < runs_.size();) {
+      const auto& [own, own_step] = runs_[i];
+      const auto& [theirs, their_step] = other.runs_[j];
+      const Range run = {begin, std::min(own.end, theirs.end)};
+      append(merged, run, std::max(own_step, their_step));
+      begin = run.end;
+      if (own.end == begin) ++i;
+      if (theirs.end == begin) ++j;
     }
+    runs_ = std::move(merged);
   }
 
  private:
+  static void append(std::vector<std::pair<Range, int>>& runs, const Range& run, int step) {
+    if (!runs.empty() && runs.back().second == step && runs.back().first.end == run.begin) {
+      runs.back().first.end = run.end;
+    } else {
+      runs.push_back({run, step});
+    }
+  }
+
   std::vector<std::pair<Range, int>> runs_;  // ascending, none touching another of the same step
 };
 
