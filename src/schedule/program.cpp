@@ -264,7 +264,8 @@ Program program_of(const Schedule& schedule, int rank) {
 Program step_of(const Program& program, int step) {
   Program operations;
   for (const Operation& operation : program) {
-    if (operation.step == step) operations.push_back(operation);
+    const bool is_between = operation.payload == Payload::latents || operation.kind == OperationKind::decode;
+    if (operation.step == step && !is_between) operations.push_back(operation);
   }
   return operations;
 }

@@ -65,7 +65,9 @@ struct Operation {
   // Of `blocks`: what each block calls. Of `collective`: the one verb.
   std::vector<Collective> collectives{};
 
-  // Of `send` and `receive`; `payload` also of `collective`.
+  // Of `send` and `receive`; `payload` also of `collective`. A receive may be posted at its place and waited
+  // for where what comes is needed: rows by the blocks that follow, latents by the part's `embed`. Of latents
+  // `step` is the one that begins with them.
   int peer = -1;  // rank of the mesh
   int64_t bytes = 0;
   Payload payload = Payload::rows;

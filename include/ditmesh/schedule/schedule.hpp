@@ -65,7 +65,7 @@ BlockFlops block_flops(const ModelShape& model, int64_t num_text, int64_t num_im
 /// waits for ever.
 Program program_of(const Schedule& schedule, int rank);
 
-/// The operations of one step, in order.
+/// The operations of one step, in order, without the latents that pass from step to step.
 Program step_of(const Program& program, int step);
 
 }  // namespace ditmesh
