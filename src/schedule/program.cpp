@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <utility>
+
 #include "block_collectives.hpp"
 #include "ditmesh/base/error.hpp"
 #include "ditmesh/base/text.hpp"

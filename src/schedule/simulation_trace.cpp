@@ -26,9 +26,8 @@ bool is_message_of_latents(const Operation& operation, OperationKind kind) {
 
 // A span is a step of a batch. Latents are sent in the step that made them and waited for in any, wherever
 // they belong.
-using Step = SimulatedRankTrace::Step;
-std::vector<Step> steps_of(const Program& program) {
-  std::vector<Step> steps;
+std::vector<SimulatedRankTrace::Step> steps_of(const Program& program) {
+  std::vector<SimulatedRankTrace::Step> steps;
   for (const Operation& operation : program) {
     const bool is_of_last = is_message_of_latents(operation, OperationKind::send) && !steps.empty();
     steps.push_back(is_of_last ? steps.back() : SimulatedRankTrace::Step{operation.step, operation.batch});

@@ -10,6 +10,7 @@
 #include "ditmesh/base/text.hpp"
 #include "simulation_trace.hpp"
 #include "transfer_shape.hpp"
+#include "verb_groups.hpp"
 
 namespace ditmesh {
 
@@ -33,7 +34,8 @@ class Simulator {
         costs_(costs),
         options_(options),
         network_(link_rates(router)),
-        shapes_(router, devices) {
+        shapes_(router, devices),
+        groups_(schedule.mesh) {
     const int size = schedule.mesh.size();
     if (static_cast<int>(devices.size()) != size) {
       throw InternalError(cat("a mesh of ", size, " ranks has ", devices.size(), " devices"));
@@ -44,7 +46,6 @@ class Simulator {
       traces_.emplace_back(schedule, programs_[index], rank, router.cluster(), devices[index]);
     }
     ranks_.resize(programs_.size());
-    make_groups();
     result_.compute_s.resize(programs_.size());
     step_end_s_.resize(static_cast<size_t>(schedule.workload.steps));
   }
@@ -95,14 +96,6 @@ class Simulator {
     std::map<std::array<int, 3>, int> latents{};
   };
 
-  struct Group {
-    std::vector<int> ranks{};
-    size_t num_arrived = 0;
-    double all_bytes = 0;
-    double most_bytes = 0;
-    double calls = 0;
-  };
-
   // What was sent from one rank to another and has not been taken.
   struct Channel {
     std::deque<double> sent{};  // bytes, not yet under way
@@ -122,31 +115,10 @@ class Simulator {
     std::pair<int, int> channel{};  // if it is of no group
   };
 
-  void make_groups() {
-    group_of_.resize(ranks_.size());
-    for (int rank = 0; rank < static_cast<int>(ranks_.size()); ++rank) {
-      for (const Axis axis : kAxes) {
-        const auto members = schedule_.mesh.group(rank, axis);
-        if (members.size() == 1 || axis == Axis::data) continue;
-        int& group = group_of_[static_cast<size_t>(rank)][static_cast<size_t>(axis)];
-        if (members.front() == rank) {
-          group = static_cast<int>(groups_.size());
-          groups_.push_back({members});
-        } else {
-          group = group_of_[static_cast<size_t>(members.front())][static_cast<size_t>(axis)];
-        }
-      }
-    }
-  }
-
   Rank& rank_of(int rank) { return ranks_[static_cast<size_t>(rank)]; }
   SimulatedRankTrace& trace_of(int rank) { return traces_[static_cast<size_t>(rank)]; }
   const Program& program(int rank) const { return programs_[static_cast<size_t>(rank)]; }
   const Operation& operation(int rank) { return program(rank)[rank_of(rank).place]; }
-  int group_of(int rank, Axis axis) const {
-    return group_of_[static_cast<size_t>(rank)][static_cast<size_t>(axis)];
-  }
-
   void at(double time, Event::Kind kind, int subject) { events_.push({time, num_events_++, kind, subject}); }
 
   void happen(const Event& event) {
@@ -238,26 +210,19 @@ class Simulator {
   }
 
   void join_verb(int number, const Collective& verb) {
-    const int index = group_of(number, verb.axis);
-    Group& group = groups_[static_cast<size_t>(index)];
     const double calls = verb.calls * repeats(operation(number));
-    const double bytes = static_cast<double>(verb.bytes) * calls;
-    group.all_bytes += bytes;
-    group.most_bytes = std::max(group.most_bytes, bytes);
-    group.calls = std::max(group.calls, calls);
-    if (++group.num_arrived < group.ranks.size()) return;
+    const auto met = groups_.join(number, verb.axis, static_cast<double>(verb.bytes) * calls, calls);
+    if (!met) return;
+    const std::vector<int>& ranks = groups_.ranks(met->group);
     Transfer transfer;
-    transfer.shape = &shapes_.of_verb(index, group.ranks, verb.pattern);
+    transfer.shape = &shapes_.of_verb(met->group, ranks, verb.pattern);
     transfer.flow_bytes =
-        TransferShapes::flow_bytes(verb.pattern, group.ranks.size(), group.all_bytes, group.most_bytes);
-    transfer.group = index;
+        TransferShapes::flow_bytes(verb.pattern, ranks.size(), met->all_bytes, met->most_bytes);
+    transfer.group = met->group;
     transfer.axis = verb.axis;
-    count_bytes(*transfer.shape, group.all_bytes);
-    const double start_s = costs_.start_seconds(verb.pattern, static_cast<int>(group.ranks.size()));
-    const double delay_s = group.calls * (start_s + transfer.shape->latency_s);
-    group.num_arrived = 0;
-    group.all_bytes = group.most_bytes = group.calls = 0;
-    start(transfer, delay_s);
+    count_bytes(*transfer.shape, met->all_bytes);
+    const double start_s = costs_.start_seconds(verb.pattern, static_cast<int>(ranks.size()));
+    start(transfer, met->calls * (start_s + transfer.shape->latency_s));
   }
 
   void count_bytes(const TransferShape& shape, double bytes) {
@@ -286,7 +251,7 @@ class Simulator {
       end_message(transfer.channel);
       return;
     }
-    for (const int member : groups_[static_cast<size_t>(transfer.group)].ranks) {
+    for (const int member : groups_.ranks(transfer.group)) {
       Rank& rank = rank_of(member);
       // A verb beside attention is waited for from attention's end on.
       const bool is_beside = rank.stage == 1;
@@ -418,9 +383,8 @@ class Simulator {
   std::vector<SimulatedRankTrace> traces_;
   FluidNetwork network_;
   TransferShapes shapes_;
+  VerbGroups groups_;
   std::vector<Rank> ranks_;
-  std::vector<std::array<int, kAxes.size()>> group_of_;  // of each rank: of groups_
-  std::vector<Group> groups_;
   std::map<std::pair<int, int>, Channel> channels_;  // from, to
   std::vector<Transfer> transfers_;
   std::vector<int> unused_;             // of transfers_

@@ -50,5 +50,38 @@ TEST(ProgramProperties, HoldForThe4096RanksOfAllAxes) {
   EXPECT_FALSE(fault) << *fault;
 }
 
+// The steps of a program: what one rank sends in a step the other receives in it, in the same order, and only
+// to later stages, so that none waits for another in a circle.
+TEST(ProgramProperties, StepsMeetInThemselves) {
+  std::mt19937 random(6);
+  for (int i = 0; i < 300; ++i) {
+    const Schedule schedule = random_schedule(random);
+    if (schedule.mesh.size() > 64) continue;
+    const std::vector<Program> programs = programs_of(schedule);
+    for (int step = 0; step < schedule.workload.steps; ++step) {
+      for (int rank = 0; rank < schedule.mesh.size(); ++rank) {
+        for (const Operation& sent : step_of(programs[static_cast<size_t>(rank)], step)) {
+          if (sent.kind != OperationKind::send) continue;
+          ASSERT_GT(sent.peer, rank) << describe(schedule);
+        }
+        for (const int other : schedule.mesh.group(rank, Axis::pipeline)) {
+          Program sends;
+          Program receives;
+          for (Operation& operation : step_of(programs[static_cast<size_t>(rank)], step)) {
+            if (operation.kind == OperationKind::send && operation.peer == other) sends.push_back(operation);
+          }
+          for (Operation operation : step_of(programs[static_cast<size_t>(other)], step)) {
+            if (operation.kind != OperationKind::receive || operation.peer != rank) continue;
+            operation.kind = OperationKind::send;
+            operation.peer = other;
+            receives.push_back(operation);
+          }
+          ASSERT_EQ(sends, receives) << describe(schedule) << ", step " << step;
+        }
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace ditmesh::testing

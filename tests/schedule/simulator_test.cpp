@@ -136,6 +136,21 @@ INSTANTIATE_TEST_SUITE_P(Table, PipeFusionTimes,
                                            Pipelined{3, 2}, Pipelined{3, 6}, Pipelined{4, 3}, Pipelined{4, 4},
                                            Pipelined{6, 12}));
 
+// Patch 0 carries the text. It must come around all stages before it goes on, and with few patches that takes
+// longer than all patches in one stage: 4 stages × 2,000 rows, not 5,000.
+TEST(Simulator, TextMakesPatch0TheDearest) {
+  Workload work = small_work(4000, 12);
+  work.text_tokens = 1000;
+  const auto step_s = [&](int patches) {
+    work.patches = patches;
+    const Mesh mesh = mesh_of({{Axis::pipeline, 4}});
+    return simulate_on_nodes(make_schedule(mesh, small_model(0, 4), work), SimpleCosts()).step_s[6];
+  };
+  EXPECT_NEAR(step_s(4), 4 * 2000 * 1e-5, 1e-3);
+  EXPECT_NEAR(step_s(8), 4 * 1500 * 1e-5, 1e-3);
+  EXPECT_NEAR(step_s(20), 5000 * 1e-5, 1e-3);
+}
+
 // As many batches as stages, or more: one is finished every time the dearest stage has done its blocks.
 TEST(Simulator, ImagePipeliningRunsAtTheDearestStage) {
   const Mesh mesh = mesh_of({{Axis::pipeline, 3}});
