@@ -1,5 +1,6 @@
 #include "rank_facts.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "ditmesh/base/json.hpp"
@@ -17,6 +18,11 @@ constexpr const char* kVariables[] = {"OMPI_COMM_WORLD_SIZE",  "PMIX_RANK",     
                                       "SLURM_NTASKS_PER_NODE", "SLURM_STEP_ID",       "SLURM_STEP_NUM_TASKS",
                                       "SLURM_GPUS_ON_NODE",    "SLURM_JOB_END_TIME",  "SLURM_JOB_PARTITION",
                                       "SLURM_RESTART_COUNT",   "SLURM_PROCID"};
+
+int64_t number_of(const LauncherEnvironment& environment, const std::string& name) {
+  const auto found = environment.find(name);
+  return found == environment.end() ? 0 : parse_int(found->second).value_or(0);
+}
 
 }  // namespace
 
@@ -101,12 +107,14 @@ LauncherEnvironment launcher_environment() {
   return environment;
 }
 
+int64_t num_started(const LauncherEnvironment& environment) {
+  return std::max(number_of(environment, "OMPI_COMM_WORLD_SIZE"),
+                  number_of(environment, "SLURM_STEP_NUM_TASKS"));
+}
+
 Launch launch_of(const LauncherEnvironment& environment, int num_ranks) {
-  const auto number = [&](const std::string& name) {
-    const auto found = environment.find(name);
-    return found == environment.end() ? 0 : static_cast<int>(parse_int(found->second).value_or(0));
-  };
-  return {num_ranks, number("SLURM_STEP_NUM_TASKS"), number("SLURM_PROCID"),
+  return {num_ranks, static_cast<int>(number_of(environment, "SLURM_STEP_NUM_TASKS")),
+          static_cast<int>(number_of(environment, "SLURM_PROCID")),
           environment.contains("OMPI_COMM_WORLD_SIZE")};
 }
 

@@ -45,6 +45,8 @@ RankFacts collect_facts(const MpiSession& mpi, const std::optional<AssignedDevic
 /// What the launcher left in rank 0's environment: OMPI_*, PMIX_*, SLURM_* as far as they are looked at.
 using LauncherEnvironment = std::map<std::string, std::string>;
 LauncherEnvironment launcher_environment();
+/// Processes that mpirun or srun started together, as far as it says so; else 0.
+int64_t num_started(const LauncherEnvironment& environment);
 Launch launch_of(const LauncherEnvironment& environment, int num_ranks);
 
 }  // namespace ditmesh

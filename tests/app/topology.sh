@@ -23,6 +23,32 @@ printf '%s' "$out" >host.json
 run topology --from host.json --json
 equal "this host reads back as itself" "$out" "$(cat host.json)"
 
+# The same on several ranks: once, by rank 0.
+alone=$out
+for ranks in 2 3 5; do
+  run_mpi $ranks topology --json
+  equal "this host on $ranks ranks" "$(json "$out" 'len(d["nodes"]), d["node_types"]')" \
+    "$(json "$alone" 'len(d["nodes"]), d["node_types"]')"
+done
+run_mpi 2 topology --from dgx-h100-x4 --json
+equal "a built-in cluster on two ranks" "$out" "$first"
+run_mpi 2 topology --from nowhere
+equal "a wrong name on two ranks: one message" "$code $(num_errors "$err")" "2 1"
+# Ranks that play nodes, in turns: alike, they share a type; nobody knows their network.
+DITMESH_TEST_NODES=b,a,b,a,c run_mpi 5 topology --json
+succeeded "three nodes"
+equal "three nodes, in the order of their ranks, of one type" \
+  "$(json "$out" '[n["names"][0] for n in d["nodes"]], len(d["node_types"])')" "(['b', 'a', 'c'], 1)"
+printf '%s' "$out" >three.json
+run topology --from three.json --json
+equal "three nodes read back as themselves" "$out" "$(cat three.json)"
+printf 'SwitchName=l1 Nodes=a,b\nSwitchName=l2 Nodes=c\nSwitchName=s Switches=l[1-2]\n' >topology.conf
+if [[ $(json three.json '"network" in str(d["switches"])') == True ]]; then
+  SLURM_CONF=$work/slurm.conf DITMESH_TEST_NODES=b,a,b,a,c run_mpi 5 topology
+  contains "three nodes under Slurm's switches" "$out" "3 nodes, " "b,a: 2 nodes" "under l1" "under l2" "l[1-2] → s"
+fi
+rm topology.conf
+
 # From other tools, by pipe and by file.
 printf '\tGPU0\tGPU1\tNIC0\tCPU Affinity\tNUMA Affinity\nGPU0\t X \tNV4\tPIX\t0-7\t0\nGPU1\tNV4\t X \tSYS\t8-15\t1\nNIC0\tPIX\tSYS\t X\n' >smi.txt
 run topology --from smi.txt
