@@ -25,6 +25,8 @@ int default_threads(const MpiSession& mpi, bool cuda, const Log& log) {
   return 1;
 }
 
+}  // namespace
+
 // Ranks whose threads may run on the same cores are bound apart. What the launcher did with care is left
 // alone. The threads that serve (watchdog, control, journal, progress) have all cores of the rank's NUMA
 // domains: a heartbeat or an fsync must not wait until a computing thread gives way, and the memory they
@@ -55,8 +57,6 @@ std::vector<int> bind_to_cores(const JobStart& start, int threads, const MpiSess
   }
   return mine ? mine->computing : std::vector<int>();
 }
-
-}  // namespace
 
 std::string RankDevice::dtype_name() const {
   return dtype_ == at::kFloat ? "fp32" : dtype_ == at::kHalf ? "fp16" : "bf16";

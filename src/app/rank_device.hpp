@@ -9,6 +9,7 @@
 
 #include "ditmesh/base/log.hpp"
 #include "ditmesh/comm_mpi/mpi_session.hpp"
+#include "job_start.hpp"
 #include "options.hpp"
 
 namespace ditmesh {
@@ -49,6 +50,11 @@ class RankDevice {
   std::string bus_id_;
   std::vector<int> computing_cores_;
 };
+
+/// Binds the threads of ranks that the launcher has not bound apart: says what is bound, and warns where
+/// `threads` are more than cores. Returns the cores of the thread that computes, for bind_this_thread(); none
+/// where nothing is to be bound. All ranks together.
+std::vector<int> bind_to_cores(const JobStart& start, int threads, const MpiSession& mpi, const Log& log);
 
 /// --device, --dtype, --noise-dtype, --threads and --share-devices.
 std::vector<OptionSpec> device_options();

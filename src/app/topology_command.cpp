@@ -5,14 +5,18 @@
 
 #include "cluster_discovery.hpp"
 #include "command.hpp"
+#include "ditmesh/base/error.hpp"
+#include "ditmesh/base/text.hpp"
 #include "ditmesh/discovery/this_node.hpp"
 #include "ditmesh/logging/logging.hpp"
 #include "ditmesh/topology/cluster_json.hpp"
 #include "ditmesh/topology/cluster_text.hpp"
+#include "ditmesh/topology/measurements.hpp"
 #include "ditmesh/topology/nccl_xml.hpp"
 #include "ditmesh/topology/nvidia_smi.hpp"
 #include "ditmesh/topology/slurm_cluster.hpp"
 #include "ditmesh/topology/topology_reader.hpp"
+#include "measure_links.hpp"
 #include "rank_errors.hpp"
 #include "rank_facts.hpp"
 
@@ -55,10 +59,26 @@ void print(const TopologyReading& reading, const Options& options) {
   }
 }
 
+void check_measure(const Options& options, int num_ranks) {
+  if (!options.flag("measure")) return;
+  if (options.has("from")) {
+    throw ConfigError(
+        "--measure times transfers between the ranks that run here, not of what --from describes",
+        "give one of them");
+  }
+  if (num_ranks < 2) {
+    throw ConfigError(
+        "--measure needs two ranks or more, found one",
+        "start a rank for each device: mpirun -n 8 ditmesh topology --measure, or srun --mpi=pmix");
+  }
+}
+
 // Without MPI: by hand, on a login node, in a pipe.
 ExitCode run_alone(const Command& command, const ProgramArguments& arguments) {
   const auto options = resolve_options(command, arguments.after_command);
-  if (options) print(read_source(*options), *options);
+  if (!options) return ExitCode::done;
+  check_measure(*options, 1);
+  print(read_source(*options), *options);
   return ExitCode::done;
 }
 
@@ -74,11 +94,17 @@ ExitCode run_on_ranks(const Command& command, const ProgramArguments& arguments,
       if (launch.slurm_task != 0) return ExitCode::environment;
       throw AgreedError(ExitCode::environment, trouble->rule, trouble->remedy);
     }
+    share_error(mpi, [&] { check_measure(*options, mpi.size()); });
     TopologyReading reading;
     if (options->has("from")) {
       share_error(mpi, [&] { reading = read_source(*options); });
     } else {
-      reading = discover_cluster(mpi, nodes_of_ranks(mpi));
+      const std::vector<std::string> nodes = nodes_of_ranks(mpi);
+      reading = discover_cluster(mpi, nodes);
+      if (options->flag("measure")) {
+        const Log log = make_log(mpi.rank() == 0 ? "" : cat("rank ", mpi.rank()));
+        reading.cluster = with_measurements(reading.cluster, measure_links(mpi, nodes, reading.cluster, log));
+      }
     }
     if (mpi.rank() == 0) print(reading, *options);
     return ExitCode::done;
@@ -97,9 +123,13 @@ Command topology_command() {
   return {
       {"topology",
        "Draws what a machine or a cluster looks like, or says it in JSON.",
-       "[--from SOURCE] [--json]",
+       "[--from SOURCE] [--measure] [--json]",
        {},
        {{"from", OptionKind::text, "SOURCE", "", std::string(kSources)},
+        {"measure", OptionKind::flag, "", "",
+         "time short transfers between the ranks, two or more: by MPI between two of a node and between "
+         "nodes, on GPU "
+         "ranks copies from and to the GPU too"},
         {"json", OptionKind::flag, "", "", "print JSON"}},
        {"ditmesh topology", "mpirun -n 16 ditmesh topology --json",
         "nvidia-smi topo -m | ditmesh topology --from nvidia-smi",

@@ -156,6 +156,7 @@ std::vector<std::string> MpiSession::all_gather(const std::string& text) const {
 
 std::vector<std::string> MpiSession::gather_by_node(const std::vector<std::string>& nodes,
                                                     const std::string& text) const {
+  const Activity::Waiting waiting(activity_);  // on all ranks, as they are counted
   std::vector<int> firsts;
   std::set<std::string> seen;
   for (int rank = 0; rank < size_; ++rank) {
@@ -163,7 +164,6 @@ std::vector<std::string> MpiSession::gather_by_node(const std::vector<std::strin
   }
   const auto found = std::find(firsts.begin(), firsts.end(), rank_);
   if (found == firsts.end()) return {};
-  const Activity::Waiting waiting(activity_);
   std::vector<std::string> texts = {text};
   const size_t mine = static_cast<size_t>(found - firsts.begin());
   for (size_t step = 1; step < firsts.size(); step *= 2) {

@@ -49,6 +49,34 @@ if [[ $(json three.json '"network" in str(d["switches"])') == True ]]; then
 fi
 rm topology.conf
 
+# Short transfers between ranks.
+run topology --measure
+equal "--measure on one rank: exit code" "$code" 2
+contains "--measure on one rank: the command line" "$err" "needs two ranks or more" "mpirun -n 8 ditmesh topology --measure"
+run_mpi 2 topology --measure --from dgx-h100
+equal "--measure of another machine: exit code" "$code $(num_errors "$err")" "2 1"
+run_mpi 2 topology --measure
+succeeded "--measure on two ranks"
+contains "a table of what was measured" "$out" "measured" "way" "MPI" "rank 0 (cores" "rank 1 (cores"
+run_mpi 3 topology --measure --json
+succeeded "--measure on three ranks"
+equal "every two ranks, once" "$(json "$out" 'sorted("-".join(e.split()[1] for e in m["between"]) for m in d["measured"])')" \
+  "['0-1', '0-2', '1-2']"
+equal "figures that can be" "$(json "$out" 'all(0 < m[f][0] <= m[f][1] <= m[f][2] < 1e6 for m in d["measured"] for f in ("microseconds", "gigabytes_per_s"))')" True
+printf '%s' "$out" >measured.json
+run topology --from measured.json --json
+equal "measurements read back as themselves" "$out" "$(cat measured.json)"
+# Of two played nodes: what was measured between them is what their NIC gives.
+DITMESH_TEST_NODES=a,a,b,b run_mpi 4 topology --measure --json
+if (($(nproc) < 4)); then contains "more ranks than cores are warned of" "$err" "4 ranks share" "waiting"; fi
+equal "two nodes: pairs of each, and one between" \
+  "$(json "$out" 'sorted("".join(m["nodes"]) for m in d["measured"])')" "['aa', 'ab', 'bb']"
+plugged='[n for t in d["node_types"].values() for n in t["nics"]]'
+if [[ $(json "$out" "len($plugged) == 1 and d[\"switches\"] != []") == True ]]; then
+  equal "two nodes: the NIC's link" "$(json "$out" "$plugged[0][\"link\"]")" \
+    "$(json "$out" '[{"gigabytes_per_s": m["gigabytes_per_s"][1], "microseconds": m["microseconds"][1]} for m in d["measured"] if m["nodes"] == ["a", "b"]][0]')"
+fi
+
 # From other tools, by pipe and by file.
 printf '\tGPU0\tGPU1\tNIC0\tCPU Affinity\tNUMA Affinity\nGPU0\t X \tNV4\tPIX\t0-7\t0\nGPU1\tNV4\t X \tSYS\t8-15\t1\nNIC0\tPIX\tSYS\t X\n' >smi.txt
 run topology --from smi.txt
