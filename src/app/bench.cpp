@@ -119,8 +119,8 @@ std::vector<Timing> measure_all(const FluxDescription& model, const Options& opt
 ExitCode run_on_ranks(const FluxDescription& model, const Options& options, const MpiSession& mpi,
                       const Log& log) {
   const c10::InferenceMode no_gradients;
-  const auto world = mpi.world();
-  const RankDevice device = choose_device(options, mpi, *world, log);
+  const RankDevice device = choose_device(options, mpi, log);
+  device.bind_computing_threads(log);
   const auto timings = measure_all(model, options, device);
 
   // Every rank's medians, so that a slow one is seen.

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <iomanip>
 #include <iostream>
+#include <optional>
 
 #include "command.hpp"
 #include "ditmesh/base/text.hpp"
@@ -16,6 +17,7 @@
 #include "ditmesh/kernels/device.hpp"
 #include "finding.hpp"
 #include "host.hpp"
+#include "job_start.hpp"
 #include "machine_findings.hpp"
 #include "rank_errors.hpp"
 #include "rank_facts.hpp"
@@ -126,6 +128,16 @@ void append(std::vector<Finding>& findings, std::vector<Finding> more) {
   findings.insert(findings.end(), more.begin(), more.end());
 }
 
+// The one that generate would take; none where it would refuse the start.
+std::optional<AssignedDevice> device_of(int rank, const JobStart& start, bool share) {
+  try {
+    const auto assigned = take_devices(start, "auto", share);
+    return assigned ? std::optional((*assigned)[static_cast<size_t>(rank)]) : std::nullopt;
+  } catch (const WrongStart&) {  // it is among the findings
+    return std::nullopt;
+  }
+}
+
 ExitCode run_doctor(const Command& command, const ProgramArguments& arguments) {
   // MPI_Init adds to it.
   const LauncherEnvironment environment = launcher_environment();
@@ -133,7 +145,9 @@ ExitCode run_doctor(const Command& command, const ProgramArguments& arguments) {
   return run_together(mpi, command, [&] {
     const auto options = share_options(mpi, command, arguments);
     if (!options) return ExitCode::done;
-    const auto texts = mpi.all_gather(collect_facts(mpi).to_text());
+    const bool share = options->flag("share-devices");
+    const JobStart start = gather_start(mpi, true);
+    const auto texts = mpi.all_gather(collect_facts(mpi, device_of(mpi.rank(), start, share)).to_text());
     const size_t num_hosts = count_hosts(mpi);
     std::vector<Finding> findings;
     FolderProbe probe;
@@ -141,7 +155,7 @@ ExitCode run_doctor(const Command& command, const ProgramArguments& arguments) {
       std::vector<RankFacts> ranks;
       for (const std::string& text : texts) ranks.push_back(RankFacts::from_text(text));
       append(findings, judge_mpi(ranks, environment));
-      append(findings, judge_devices(ranks));
+      append(findings, judge_devices(ranks, start, share));
       append(findings, judge_libraries());
       append(findings, judge_limits(ranks));
       probe = probe_folder(options->text("output"));
@@ -161,10 +175,12 @@ ExitCode run_doctor(const Command& command, const ProgramArguments& arguments) {
 Command doctor_command() {
   return {{"doctor",
            "Says what this machine has and lacks for a job; start it as the job will be started.",
-           "[--output DIR] [--json]",
+           "[--output DIR] [--share-devices] [--json]",
            {},
            {{"output", OptionKind::text, "DIR", ".",
              "where datasets are to be: its file system is tried out with small files"},
+            {"share-devices", OptionKind::flag, "", "",
+             "the job will be given it: more ranks than GPUs are right"},
             {"json", OptionKind::flag, "", "", "print JSON"}},
            {"mpirun -n 8 ditmesh doctor --output /scratch/cats"}},
           run_doctor};

@@ -128,6 +128,7 @@ class RankJob {
 
  private:
   void make_pictures() {
+    device_.bind_computing_threads(log_);
     std::optional<PictureMaker> maker;
     try {
       const auto loading = trace_.scope(Phase::load);
@@ -234,8 +235,9 @@ std::string rank_report(const Recorder& recorder, JobClock::time_point program_s
 
 // A switch left behind from a test would ruin a dataset.
 void tell_test_switches(const Log& log) {
-  for (const char* name : {"DITMESH_TEST_DEVICE_MODEL", "DITMESH_TEST_FAIL", "DITMESH_TEST_INSTANT",
-                           "DITMESH_TEST_PAUSE", "DITMESH_TEST_SLEEP", "DITMESH_TEST_TRACE"}) {
+  for (const char* name :
+       {"DITMESH_TEST_DEVICE_MODEL", "DITMESH_TEST_DEVICES", "DITMESH_TEST_FAIL", "DITMESH_TEST_INSTANT",
+        "DITMESH_TEST_PAUSE", "DITMESH_TEST_SLEEP", "DITMESH_TEST_TRACE"}) {
     if (std::getenv(name) != nullptr) log.warning(cat(name, " is set: this is a test, not a dataset"));
   }
 }
@@ -264,7 +266,7 @@ ExitCode run_generate_job(const Command& command, const Options& options, Prepar
   if (mpi.rank() == 0) tell_test_switches(log);
   mpi.activity().set("set-up");
   mpi.activity().set_coordinate(cat("data=", mpi.rank()));
-  const RankDevice device = choose_device(options, mpi, *world, log);
+  const RankDevice device = choose_device(options, mpi, log);
   const auto device_models = mpi.all_gather(device.model_name());
   // Everything is known now: rank 0 makes the last comparisons, and begins to write.
   share_error(mpi, [&] {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <string_view>
@@ -39,12 +40,23 @@ uint64_t kib_of(const std::string& text) {
   return parse_uint(text.substr(0, text.find(' '))).value_or(0) * 1024;
 }
 
+bool bind_thread(pid_t thread, const std::vector<int>& cores) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (const int core : cores) {
+    if (core < CPU_SETSIZE) CPU_SET(core, &set);
+  }
+  return ::sched_setaffinity(thread, sizeof set, &set) == 0;
+}
+
 }  // namespace
 
 std::string cpu_model() { return field_of("/proc/cpuinfo", "model name", "unknown CPU"); }
 
-std::string gpu_model() {
+std::string gpu_model(const std::string& bus_id) {
   std::error_code error;
+  if (const auto gpu = std::filesystem::path(kGpuFolder) / bus_id; std::filesystem::exists(gpu, error))
+    return field_of(gpu / "information", "Model", "CUDA device");
   for (const auto& gpu : std::filesystem::directory_iterator(kGpuFolder, error)) {
     return field_of(gpu.path() / "information", "Model", "CUDA device");
   }
@@ -77,6 +89,19 @@ std::vector<int> bound_cores() {
   }
   return cores;
 }
+
+bool bind_all_threads(const std::vector<int>& cores) {
+  bool all = true;
+  std::error_code error;
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task", error)) {
+    const auto id = parse_int(thread.path().filename().string());
+    // One that has ended since is none to bind.
+    if (id && !bind_thread(static_cast<pid_t>(*id), cores) && errno != ESRCH) all = false;
+  }
+  return all && !error;
+}
+
+bool bind_this_thread(const std::vector<int>& cores) { return bind_thread(0, cores); }
 
 int num_host_cores() { return static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN)); }
 

@@ -89,49 +89,51 @@ Finding binding(const std::vector<RankFacts>& ranks) {
               ranks.front().num_host_cores, " cores")};
 }
 
-Finding device_counts(const std::vector<RankFacts>& ranks) {
-  const RankFacts& first = ranks.front();
-  for (const RankFacts& rank : ranks) {
-    if ((rank.num_devices > 0) == (first.num_devices > 0)) continue;
+Finding no_devices(const RankFacts& first) {
+  const std::string none = "no CUDA device: pictures are made on the CPU";
+  if (first.num_host_gpus > 0 && !first.has_cuda_library) {
+    return {"devices", Verdict::warning,
+            cat(none, ", although ", first.host, " has ", counted(first.num_host_gpus, "NVIDIA GPU")),
+            "this program was built without CUDA: build it with -DDITMESH_CUDA=ON"};
+  }
+  if (first.num_host_gpus > 0) {
     return {"devices", Verdict::wrong,
-            cat("rank ", first.rank, " on ", first.host, " sees ", first.num_devices, " CUDA devices, rank ",
-                rank.rank, " on ", rank.host, " sees ", rank.num_devices),
-            "look at the driver and at CUDA_VISIBLE_DEVICES there, or give --device cpu"};
+            cat(none, ", although ", first.host, " has ", counted(first.num_host_gpus, "NVIDIA GPU"),
+                " (CUDA_VISIBLE_DEVICES ", first.visible_devices, ")"),
+            "look at nvidia-smi and CUDA_VISIBLE_DEVICES; a driver that is too old for CUDA is such a case "
+            "too"};
   }
-  if (first.num_devices == 0) {
-    const std::string none = "no CUDA device: pictures are made on the CPU";
-    if (first.num_host_gpus > 0 && !first.has_cuda_library) {
-      return {"devices", Verdict::warning,
-              cat(none, ", although ", first.host, " has ", counted(first.num_host_gpus, "NVIDIA GPU")),
-              "this program was built without CUDA: build it with -DDITMESH_CUDA=ON"};
-    }
-    if (first.num_host_gpus > 0) {
-      return {"devices", Verdict::wrong,
-              cat(none, ", although ", first.host, " has ", counted(first.num_host_gpus, "NVIDIA GPU"),
-                  " (CUDA_VISIBLE_DEVICES ", first.visible_devices, ")"),
-              "look at nvidia-smi and CUDA_VISIBLE_DEVICES; a driver that is too old for CUDA is such a case "
-              "too"};
-    }
-    return {"devices", Verdict::ok, none};
+  return {"devices", Verdict::ok, none};
+}
+
+// "1 GPU for each rank", "1 to 8 GPUs for a rank to see".
+std::string seen_devices(const JobStart& start) {
+  size_t least = start.ranks.front().visible.size();
+  size_t most = least;
+  for (const RankStart& rank : start.ranks) {
+    least = std::min(least, rank.visible.size());
+    most = std::max(most, rank.visible.size());
   }
-  for (const auto& [host, there] : by_host(ranks)) {
-    const auto num_ranks = static_cast<int64_t>(there.size());
-    const int num_devices = there.front()->num_devices;
-    if (num_ranks > num_devices) {
-      return {"devices", Verdict::wrong,
-              cat(host, " has ", counted(num_ranks, "rank"), " and ", counted(num_devices, "CUDA device")),
-              "start one rank for each device of a host"};
-    }
-    if (num_ranks < num_devices && ranks.size() > 1) {
-      return {"devices", Verdict::warning,
-              cat(host, " has ", counted(num_devices, "CUDA device"), ", ", num_devices - num_ranks,
-                  " of them without a rank"),
-              "start one rank for each device of a host"};
-    }
+  return least == most ? counted(static_cast<int64_t>(most), "CUDA device")
+                       : cat(least, " to ", most, " CUDA devices");
+}
+
+// Each rank's device, as generate would choose it.
+std::vector<Finding> assignment(const std::vector<RankFacts>& ranks, const JobStart& start, bool share) {
+  try {
+    const auto assigned = take_devices(start, "auto", share);
+    if (!assigned) return {no_devices(ranks.front())};
+    const RankFacts& first = ranks.front();
+    std::vector<Finding> findings = {
+        {"devices", Verdict::ok,
+         cat(seen_devices(start), " a rank can see: ", first.device.model, ", ",
+             human_bytes(first.device.total_bytes), ", driver ", first.driver.empty() ? "?" : first.driver)}};
+    for (const std::string& remark : remarks_on_devices(start, *assigned))
+      findings.push_back({"devices", Verdict::warning, remark, ""});
+    return findings;
+  } catch (const WrongStart& error) {
+    return {{"devices", Verdict::wrong, error.rule(), error.remedy()}};
   }
-  return {"devices", Verdict::ok,
-          cat(counted(first.num_devices, "CUDA device"), " a rank can see: ", first.device.model, ", ",
-              human_bytes(first.device.total_bytes), ", driver ", first.driver.empty() ? "?" : first.driver)};
 }
 
 }  // namespace
@@ -140,9 +142,8 @@ std::vector<Finding> judge_mpi(const std::vector<RankFacts>& ranks, const Launch
   return {launcher(ranks, environment), same_versions(ranks), binding(ranks)};
 }
 
-std::vector<Finding> judge_devices(const std::vector<RankFacts>& ranks) {
-  std::vector<Finding> findings = {device_counts(ranks)};
-  if (ranks.front().num_devices == 0) return findings;
+std::vector<Finding> judge_devices(const std::vector<RankFacts>& ranks, const JobStart& start, bool share) {
+  std::vector<Finding> findings = assignment(ranks, start, share);
   for (const RankFacts& rank : ranks) {
     if (rank.device.model == ranks.front().device.model) continue;
     findings.push_back({"devices", Verdict::warning,

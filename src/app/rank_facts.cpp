@@ -1,5 +1,6 @@
 #include "rank_facts.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "ditmesh/base/json.hpp"
@@ -18,6 +19,11 @@ constexpr const char* kVariables[] = {"OMPI_COMM_WORLD_SIZE",  "PMIX_RANK",     
                                       "SLURM_GPUS_ON_NODE",    "SLURM_JOB_END_TIME",  "SLURM_JOB_PARTITION",
                                       "SLURM_RESTART_COUNT",   "SLURM_PROCID"};
 
+int64_t number_of(const LauncherEnvironment& environment, const std::string& name) {
+  const auto found = environment.find(name);
+  return found == environment.end() ? 0 : parse_int(found->second).value_or(0);
+}
+
 }  // namespace
 
 std::string RankFacts::to_text() const {
@@ -32,7 +38,6 @@ std::string RankFacts::to_text() const {
               {"shared_memory_bytes", shared_memory_bytes},
               {"max_open_files", max_open_files},
               {"has_cuda_library", has_cuda_library},
-              {"num_devices", num_devices},
               {"num_host_gpus", num_host_gpus},
               {"driver", driver},
               {"device_model", device.model},
@@ -56,7 +61,6 @@ RankFacts RankFacts::from_text(const std::string& text) {
   json.at("shared_memory_bytes").get_to(facts.shared_memory_bytes);
   json.at("max_open_files").get_to(facts.max_open_files);
   json.at("has_cuda_library").get_to(facts.has_cuda_library);
-  json.at("num_devices").get_to(facts.num_devices);
   json.at("num_host_gpus").get_to(facts.num_host_gpus);
   json.at("driver").get_to(facts.driver);
   json.at("device_model").get_to(facts.device.model);
@@ -66,7 +70,7 @@ RankFacts RankFacts::from_text(const std::string& text) {
   return facts;
 }
 
-RankFacts collect_facts(const MpiSession& mpi) {
+RankFacts collect_facts(const MpiSession& mpi, const std::optional<AssignedDevice>& device) {
   RankFacts facts;
   facts.rank = mpi.rank();
   facts.host = MpiSession::host_name();
@@ -79,15 +83,16 @@ RankFacts collect_facts(const MpiSession& mpi) {
   facts.shared_memory_bytes = free_shared_memory_bytes();
   facts.max_open_files = max_open_files();
   facts.has_cuda_library = has_cuda_library();
-  facts.num_devices = num_cuda_devices();
   facts.num_host_gpus = num_host_gpus();
   facts.driver = gpu_driver_version();
-  if (facts.num_devices > 0) {
-    facts.device.model = gpu_model();
-    const at::Device device(at::kCUDA, static_cast<at::DeviceIndex>(mpi.node_rank() % facts.num_devices));
-    const DeviceMemory memory = memory_of(device);
-    facts.device.free_bytes = memory.free_bytes;
-    facts.device.total_bytes = memory.total_bytes;
+  if (device) {
+    facts.device.model = gpu_model(device->bus_id);
+    if (device->ordinal < num_cuda_devices()) {  // not one that a test plays
+      const DeviceMemory memory =
+          memory_of(at::Device(at::kCUDA, static_cast<at::DeviceIndex>(device->ordinal)));
+      facts.device.free_bytes = memory.free_bytes;
+      facts.device.total_bytes = memory.total_bytes;
+    }
   }
   const char* visible = std::getenv("CUDA_VISIBLE_DEVICES");
   facts.visible_devices = visible != nullptr ? visible : "(not set)";
@@ -102,12 +107,14 @@ LauncherEnvironment launcher_environment() {
   return environment;
 }
 
+int64_t num_started(const LauncherEnvironment& environment) {
+  return std::max(number_of(environment, "OMPI_COMM_WORLD_SIZE"),
+                  number_of(environment, "SLURM_STEP_NUM_TASKS"));
+}
+
 Launch launch_of(const LauncherEnvironment& environment, int num_ranks) {
-  const auto number = [&](const std::string& name) {
-    const auto found = environment.find(name);
-    return found == environment.end() ? 0 : static_cast<int>(parse_int(found->second).value_or(0));
-  };
-  return {num_ranks, number("SLURM_STEP_NUM_TASKS"), number("SLURM_PROCID"),
+  return {num_ranks, static_cast<int>(number_of(environment, "SLURM_STEP_NUM_TASKS")),
+          static_cast<int>(number_of(environment, "SLURM_PROCID")),
           environment.contains("OMPI_COMM_WORLD_SIZE")};
 }
 

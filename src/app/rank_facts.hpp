@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,6 @@ struct RankFacts {
   uint64_t shared_memory_bytes = 0;  // free in /dev/shm
   int64_t max_open_files = 0;
   bool has_cuda_library = false;  // built in
-  int num_devices = 0;            // that it sees
   int num_host_gpus = 0;          // that the host's driver runs
   std::string driver;             // its version
   DeviceFacts device;             // the one that generate would take; if there is one
@@ -39,11 +39,14 @@ struct RankFacts {
   static RankFacts from_text(const std::string& text);
 };
 
-RankFacts collect_facts(const MpiSession& mpi);
+/// `device`: the one that generate would take.
+RankFacts collect_facts(const MpiSession& mpi, const std::optional<AssignedDevice>& device);
 
 /// What the launcher left in rank 0's environment: OMPI_*, PMIX_*, SLURM_* as far as they are looked at.
 using LauncherEnvironment = std::map<std::string, std::string>;
 LauncherEnvironment launcher_environment();
+/// Processes that mpirun or srun started together, as far as it says so; else 0.
+int64_t num_started(const LauncherEnvironment& environment);
 Launch launch_of(const LauncherEnvironment& environment, int num_ranks);
 
 }  // namespace ditmesh

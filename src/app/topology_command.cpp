@@ -1,22 +1,24 @@
 // `ditmesh topology`: shows what a machine looks like, or says it in JSON.
 
-#include <cstdlib>
-#include <filesystem>
 #include <iostream>
 #include <iterator>
-#include <optional>
 
+#include "cluster_discovery.hpp"
 #include "command.hpp"
-#include "ditmesh/base/file.hpp"
+#include "ditmesh/base/error.hpp"
 #include "ditmesh/base/text.hpp"
 #include "ditmesh/discovery/this_node.hpp"
 #include "ditmesh/logging/logging.hpp"
 #include "ditmesh/topology/cluster_json.hpp"
 #include "ditmesh/topology/cluster_text.hpp"
+#include "ditmesh/topology/measurements.hpp"
 #include "ditmesh/topology/nccl_xml.hpp"
 #include "ditmesh/topology/nvidia_smi.hpp"
 #include "ditmesh/topology/slurm_cluster.hpp"
 #include "ditmesh/topology/topology_reader.hpp"
+#include "measure_links.hpp"
+#include "rank_errors.hpp"
+#include "rank_facts.hpp"
 
 namespace ditmesh {
 
@@ -27,23 +29,12 @@ constexpr const char* kSources =
     "Slurm's "
     "topology.conf or topology.yaml; the name of a built-in cluster; nvidia-smi or nccl-xml: standard input, "
     "which "
-    "must be that; slurm: the nodes of this job under Slurm's switches (default: this host, as hwloc, NVML "
-    "and sysfs "
-    "describe it)";
+    "must be that; slurm: the nodes of this job under Slurm's switches (default: this host, or under mpirun "
+    "all hosts "
+    "of its ranks, as hwloc, NVML and sysfs describe them)";
 
 std::string standard_input() {
   return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
-}
-
-std::optional<std::string> environment_variable(const std::string& name) {
-  const char* value = std::getenv(name.c_str());
-  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-}
-
-std::optional<std::string> text_of(const std::string& path) {
-  std::error_code error;
-  if (!std::filesystem::is_regular_file(path, error)) return std::nullopt;
-  return read_file(path);
 }
 
 TopologyReading read_source(const Options& options) {
@@ -52,24 +43,78 @@ TopologyReading read_source(const Options& options) {
   if (source == "nvidia-smi")
     return cluster_of(read_nvidia_smi_topo(standard_input(), "standard input"), "node");
   if (source == "nccl-xml") return cluster_of(read_nccl_xml(standard_input(), "standard input"), "node");
-  if (source == "slurm") return read_slurm_cluster(environment_variable, text_of);
+  if (source == "slurm") return read_slurm_cluster(environment_variable, text_of_file);
   if (source == "-") return read_topology(standard_input(), "standard input");
-  if (const auto text = text_of(source)) return read_topology(*text, source);
+  if (const auto text = text_of_file(source)) return read_topology(*text, source);
   return {read_cluster(source), {}};
 }
 
-ExitCode run_topology(const Command& command, const ProgramArguments& arguments) {
-  const auto options = resolve_options_alone(command, arguments.after_command);
-  if (!options) return ExitCode::done;
-  const TopologyReading reading = read_source(*options);
+void print(const TopologyReading& reading, const Options& options) {
   const Log log = make_log();
   for (const std::string& remark : reading.remarks) log.warning(remark);
-  if (options->flag("json")) {
+  if (options.flag("json")) {
     std::cout << to_json(reading.cluster).dump(2) << "\n";
   } else {
     std::cout << to_text(reading.cluster);
   }
+}
+
+void check_measure(const Options& options, int num_ranks) {
+  if (!options.flag("measure")) return;
+  if (options.has("from")) {
+    throw ConfigError(
+        "--measure times transfers between the ranks that run here, not of what --from describes",
+        "give one of them");
+  }
+  if (num_ranks < 2) {
+    throw ConfigError(
+        "--measure needs two ranks or more, found one",
+        "start a rank for each device: mpirun -n 8 ditmesh topology --measure, or srun --mpi=pmix");
+  }
+}
+
+// Without MPI: by hand, on a login node, in a pipe.
+ExitCode run_alone(const Command& command, const ProgramArguments& arguments) {
+  const auto options = resolve_options(command, arguments.after_command);
+  if (!options) return ExitCode::done;
+  check_measure(*options, 1);
+  print(read_source(*options), *options);
   return ExitCode::done;
+}
+
+ExitCode run_on_ranks(const Command& command, const ProgramArguments& arguments,
+                      const LauncherEnvironment& environment) {
+  const MpiSession mpi(arguments.argc, arguments.argv, abort_on_trouble(command));
+  return run_together(mpi, command, [&] {
+    const auto options = share_options(mpi, command, arguments);
+    if (!options) return ExitCode::done;
+    const Launch launch = launch_of(environment, mpi.size());
+    if (const auto trouble = trouble_of(launch)) {
+      // All of them find the same: the first says it.
+      if (launch.slurm_task != 0) return ExitCode::environment;
+      throw AgreedError(ExitCode::environment, trouble->rule, trouble->remedy);
+    }
+    share_error(mpi, [&] { check_measure(*options, mpi.size()); });
+    TopologyReading reading;
+    if (options->has("from")) {
+      share_error(mpi, [&] { reading = read_source(*options); });
+    } else {
+      const std::vector<std::string> nodes = nodes_of_ranks(mpi);
+      reading = discover_cluster(mpi, nodes);
+      if (options->flag("measure")) {
+        const Log log = make_log(mpi.rank() == 0 ? "" : cat("rank ", mpi.rank()));
+        reading.cluster = with_measurements(reading.cluster, measure_links(mpi, nodes, reading.cluster, log));
+      }
+    }
+    if (mpi.rank() == 0) print(reading, *options);
+    return ExitCode::done;
+  });
+}
+
+ExitCode run_topology(const Command& command, const ProgramArguments& arguments) {
+  const LauncherEnvironment environment = launcher_environment();  // MPI_Init adds to it
+  return num_started(environment) > 1 ? run_on_ranks(command, arguments, environment)
+                                      : run_alone(command, arguments);
 }
 
 }  // namespace
@@ -78,11 +123,16 @@ Command topology_command() {
   return {
       {"topology",
        "Draws what a machine or a cluster looks like, or says it in JSON.",
-       "[--from SOURCE] [--json]",
+       "[--from SOURCE] [--measure] [--json]",
        {},
        {{"from", OptionKind::text, "SOURCE", "", std::string(kSources)},
+        {"measure", OptionKind::flag, "", "",
+         "time short transfers between the ranks, two or more: by MPI between two of a node and between "
+         "nodes, on GPU "
+         "ranks copies from and to the GPU too"},
         {"json", OptionKind::flag, "", "", "print JSON"}},
-       {"ditmesh topology", "nvidia-smi topo -m | ditmesh topology --from nvidia-smi",
+       {"ditmesh topology", "mpirun -n 16 ditmesh topology --json",
+        "nvidia-smi topo -m | ditmesh topology --from nvidia-smi",
         "ditmesh topology --from /etc/slurm/topology.conf", "ditmesh topology --from dgx-h100-x4 --json"}},
       run_topology};
 }

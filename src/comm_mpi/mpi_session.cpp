@@ -2,14 +2,17 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstdlib>
 #include <limits>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <thread>
 #include <utility>
 
+#include "ditmesh/base/json.hpp"
 #include "ditmesh/base/seconds.hpp"
 #include "ditmesh/base/text.hpp"
 #include "ditmesh/comm_mpi/mpi_control_channel.hpp"
@@ -26,6 +29,7 @@ constexpr std::chrono::seconds kAbortPatience{10};
 // The launcher may take its time until the last of many ranks has begun.
 constexpr double kInitTimeout_s = 600;
 constexpr int kClockTag = 1;
+constexpr int kNodeTag = 2;
 constexpr double kTimeout_s = Watchdog::kDefaultTimeout_s;
 
 // Calls back from a thread of its own if it lives for too long: for calls that know no timeout, where no
@@ -146,6 +150,40 @@ std::vector<std::string> MpiSession::all_gather(const std::string& text) const {
   std::vector<std::string> texts;
   for (int rank = 0; rank < size_; ++rank) {
     texts.push_back(all.substr(static_cast<size_t>(places[rank]), static_cast<size_t>(sizes[rank])));
+  }
+  return texts;
+}
+
+std::vector<std::string> MpiSession::gather_by_node(const std::vector<std::string>& nodes,
+                                                    const std::string& text) const {
+  const Activity::Waiting waiting(activity_);  // on all ranks, as they are counted
+  std::vector<int> firsts;
+  std::set<std::string> seen;
+  for (int rank = 0; rank < size_; ++rank) {
+    if (seen.insert(nodes.at(static_cast<size_t>(rank))).second) firsts.push_back(rank);
+  }
+  const auto found = std::find(firsts.begin(), firsts.end(), rank_);
+  if (found == firsts.end()) return {};
+  std::vector<std::string> texts = {text};
+  const size_t mine = static_cast<size_t>(found - firsts.begin());
+  for (size_t step = 1; step < firsts.size(); step *= 2) {
+    if ((mine & step) != 0) {
+      const std::string packed = Json(texts).dump();
+      if (packed.size() > static_cast<size_t>(std::numeric_limits<int>::max()))
+        throw InternalError(cat("a text of ", packed.size(), " bytes about nodes is too long"));
+      check_mpi(MPI_Send(packed.data(), static_cast<int>(packed.size()), MPI_CHAR, firsts[mine - step],
+                         kNodeTag, MPI_COMM_WORLD));
+      return {};
+    }
+    if (mine + step >= firsts.size()) continue;
+    MPI_Status status{};
+    check_mpi(MPI_Probe(firsts[mine + step], kNodeTag, MPI_COMM_WORLD, &status));
+    int size = 0;
+    check_mpi(MPI_Get_count(&status, MPI_CHAR, &size));
+    std::string packed(static_cast<size_t>(size), '\0');
+    check_mpi(MPI_Recv(packed.data(), size, MPI_CHAR, firsts[mine + step], kNodeTag, MPI_COMM_WORLD,
+                       MPI_STATUS_IGNORE));
+    for (auto& each : Json::parse(packed)) texts.push_back(each.get<std::string>());
   }
   return texts;
 }

@@ -3,14 +3,13 @@
 #include <hwloc.h>
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <map>
 #include <memory>
 #include <set>
 
 #include "ditmesh/base/error.hpp"
 #include "ditmesh/base/text.hpp"
+#include "ditmesh/topology/bus_id.hpp"
 
 namespace ditmesh {
 
@@ -54,11 +53,8 @@ std::vector<int> members(hwloc_const_bitmap_t set) {
   return numbers;
 }
 
-std::string bus_id_of(const hwloc_obj_attr_u::hwloc_pcidev_attr_s& pci) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%04x:%02x:%02x.%x", static_cast<unsigned>(pci.domain), pci.bus,
-                pci.dev, pci.func);
-  return text.data();
+std::string address_of(const hwloc_obj_attr_u::hwloc_pcidev_attr_s& pci) {
+  return bus_id_of(static_cast<unsigned>(pci.domain), pci.bus, pci.dev, pci.func);
 }
 
 // Whether a rank or a link may have to do with it.
@@ -79,7 +75,7 @@ class TreeReader {
     }
     // Where hwloc was told to leave bridges out, functions hang in the tree of cores.
     for (hwloc_obj_t device = nullptr; (device = hwloc_get_next_pcidev(topology_, device)) != nullptr;) {
-      if (is_of_interest(device) && tree_.find(bus_id_of(device->attr->pcidev)) == nullptr)
+      if (is_of_interest(device) && tree_.find(address_of(device->attr->pcidev)) == nullptr)
         add_function(device, domain_of(device));
     }
     tree_.memory_bytes = hwloc_get_root_obj(topology_)->total_memory;
@@ -111,11 +107,11 @@ class TreeReader {
     for (int i = 0; i < count; ++i) {
       const hwloc_obj_t core =
           hwloc_get_obj_inside_cpuset_by_type(topology_, set, HWLOC_OBJ_CORE, static_cast<unsigned>(i));
-      tree_.cores.push_back({hwloc_bitmap_first(core->cpuset), place});
+      tree_.cores.push_back({hwloc_bitmap_first(core->cpuset), place, members(core->cpuset)});
     }
     for (int thread = count > 0 ? -1 : hwloc_bitmap_first(set); thread != -1;
          thread = hwloc_bitmap_next(set, thread)) {
-      tree_.cores.push_back({thread, place});  // hwloc sees no cores in some virtual machines
+      tree_.cores.push_back({thread, place, {thread}});  // hwloc sees no cores in some virtual machines
     }
   }
 
@@ -141,7 +137,7 @@ class TreeReader {
     std::set<std::string> ways;  // functions of one device are one
     for (hwloc_obj_t child = bridge->io_first_child; child != nullptr; child = child->next_sibling) {
       const bool is_device = child->type == HWLOC_OBJ_PCI_DEVICE;
-      const std::string id = bus_id_of(is_device ? child->attr->pcidev : child->attr->bridge.upstream.pci);
+      const std::string id = address_of(is_device ? child->attr->pcidev : child->attr->bridge.upstream.pci);
       if (leads_somewhere(child)) ways.insert(id.substr(0, is_device ? id.find('.') : id.size()));
     }
     const bool is_root = bridge->attr->bridge.upstream_type == HWLOC_OBJ_BRIDGE_HOST;
@@ -168,7 +164,7 @@ class TreeReader {
 
   void add_function(hwloc_obj_t object, int place) {
     const auto& pci = object->attr->pcidev;
-    tree_.functions.push_back({bus_id_of(pci), pci.vendor_id, pci.device_id, pci.class_id, place});
+    tree_.functions.push_back({address_of(pci), pci.vendor_id, pci.device_id, pci.class_id, place});
   }
 
   hwloc_topology_t topology_;
@@ -184,6 +180,15 @@ const PciFunction* HostTree::find(const std::string& bus_id) const {
   const auto found = std::find_if(functions.begin(), functions.end(),
                                   [&](const PciFunction& each) { return each.bus_id == bus_id; });
   return found == functions.end() ? nullptr : &*found;
+}
+
+std::vector<std::vector<int>> numa_domains(const HostTree& tree) {
+  std::map<int, std::vector<int>> threads;  // by place
+  for (const HostTree::Core& core : tree.cores)
+    threads[core.place].insert(threads[core.place].end(), core.threads.begin(), core.threads.end());
+  std::vector<std::vector<int>> domains;
+  for (const auto& [place, cores] : threads) domains.push_back(cores);
+  return domains;
 }
 
 HostTree read_host_tree(const std::string& hwloc_xml) {

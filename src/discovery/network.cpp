@@ -6,6 +6,7 @@
 
 #include "ditmesh/base/file.hpp"
 #include "ditmesh/base/text.hpp"
+#include "ditmesh/topology/bus_id.hpp"
 
 namespace ditmesh {
 
@@ -33,11 +34,6 @@ std::vector<fs::path> entries(const fs::path& folder) {
   return found;
 }
 
-bool is_bus_id(const std::string& name) {
-  // 0000:3b:00.0
-  return name.size() >= 12 && name[name.size() - 2] == '.' && std::count(name.begin(), name.end(), ':') == 2;
-}
-
 std::string adapter_of(const std::string& bus_id) { return bus_id.substr(0, bus_id.find('.')); }
 
 // The PCI function that `device` links to, or that the device stands behind (virtio).
@@ -45,7 +41,7 @@ std::string bus_id_of(const fs::path& device) {
   std::error_code error;
   fs::path at = fs::canonical(device, error);
   while (!error && at.has_relative_path()) {
-    if (is_bus_id(at.filename().string())) return to_lower_ascii(at.filename().string());
+    if (is_bus_id(at.filename().string())) return canonical_bus_id(at.filename().string());
     at = at.parent_path();
   }
   return {};

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "ditmesh/base/text.hpp"
+#include "ditmesh/topology/bus_id.hpp"
 
 namespace ditmesh {
 
@@ -78,11 +79,7 @@ class Nvml {
 template <typename... Parameters>
 constexpr Result (*kSignature)(Parameters...) = nullptr;
 
-std::string bus_id_of(const PciInfo& pci) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%04x:%02x:%02x.0", pci.domain, pci.bus, pci.device);
-  return text.data();
-}
+std::string address_of(const PciInfo& pci) { return bus_id_of(pci.domain, pci.bus, pci.device); }
 
 std::string text_of(const Nvml& nvml, const char* name, Device device) {
   std::array<char, 128> text{};
@@ -105,8 +102,8 @@ std::vector<NvmlLink> nvlinks_of(const Nvml& nvml, Device device) {
               &kind);
     nvml.call("nvmlDeviceGetNvLinkRemotePciInfo_v2", kSignature<Device, unsigned int, PciInfo*>, device, link,
               &remote);
-    if (kind == kRemoteGpu) links.push_back({NvmlLink::To::gpu, bus_id_of(remote)});
-    if (kind == kRemoteSwitch) links.push_back({NvmlLink::To::nvswitch, bus_id_of(remote)});
+    if (kind == kRemoteGpu) links.push_back({NvmlLink::To::gpu, address_of(remote)});
+    if (kind == kRemoteSwitch) links.push_back({NvmlLink::To::nvswitch, address_of(remote)});
   }
   return links;
 }
@@ -153,7 +150,7 @@ std::vector<NvmlGpu> read_nvml(std::string& problem) {
     std::array<char, 16> pci_id{};
     std::snprintf(pci_id.data(), pci_id.size(), "0x%04x", pci.pci_device_id >> 16);
     gpus.push_back({text_of(nvml, "nvmlDeviceGetName", device), text_of(nvml, "nvmlDeviceGetUUID", device),
-                    bus_id_of(pci), pci_id.data(), memory.total, nvlinks_of(nvml, device),
+                    address_of(pci), pci_id.data(), memory.total, nvlinks_of(nvml, device),
                     fault_of(nvml, device)});
   }
   std::sort(gpus.begin(), gpus.end(), [](const NvmlGpu& a, const NvmlGpu& b) { return a.bus_id < b.bus_id; });

@@ -78,8 +78,8 @@ class NodeBuilder {
     std::sort(cores.begin(), cores.end(), [](const auto& a, const auto& b) { return a.thread < b.thread; });
     if (tree_.memory_bytes > 0 && !cores.empty()) core.memory_bytes = tree_.memory_bytes / cores.size();
     found_.cluster.models.emplace(core.name, core);
-    for (const auto& [thread, place] : cores) {
-      type_.devices.push_back({.name = cat("cpu", thread), .model = core.name, .place = place});
+    for (const HostTree::Core& each : cores) {
+      type_.devices.push_back({.name = cat("cpu", each.thread), .model = core.name, .place = each.place});
     }
   }
 

@@ -1,5 +1,7 @@
 #include "ditmesh/kernels/device.hpp"
 
+#include <dlfcn.h>
+
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <c10/core/CachingDeviceAllocator.h>
@@ -7,9 +9,11 @@
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <torch/headeronly/version.h>
 
+#include <array>
 #include <cmath>
 
 #include "ditmesh/base/seconds.hpp"
+#include "ditmesh/base/text.hpp"
 
 namespace ditmesh {
 
@@ -18,6 +22,19 @@ bool has_cuda_library() { return at::globalContext().hasCUDART(); }
 int num_cuda_devices() {
   if (!at::hasCUDA()) return 0;
   return static_cast<int>(c10::impl::VirtualGuardImpl(at::kCUDA).deviceCount());
+}
+
+std::vector<std::string> visible_device_ids() {
+  // Of the runtime that LibTorch's CUDA brings; a build without CUDA has none.
+  using GetBusId = int(char* text, int size, int ordinal);
+  auto* const get_bus_id = reinterpret_cast<GetBusId*>(::dlsym(RTLD_DEFAULT, "cudaDeviceGetPCIBusId"));
+  std::vector<std::string> ids;
+  for (int ordinal = 0; ordinal < num_cuda_devices(); ++ordinal) {
+    std::array<char, 32> text{};
+    const bool is_told = get_bus_id != nullptr && get_bus_id(text.data(), text.size(), ordinal) == 0;
+    ids.push_back(is_told ? std::string(text.data()) : cat("visible", ordinal));
+  }
+  return ids;
 }
 
 void use_device(const at::Device& device, int threads) {

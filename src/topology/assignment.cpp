@@ -1,12 +1,9 @@
 #include "ditmesh/topology/assignment.hpp"
 
 #include <algorithm>
-#include <map>
 #include <set>
 
-#include "ditmesh/base/error.hpp"
 #include "ditmesh/base/text.hpp"
-#include "ditmesh/base/range.hpp"
 
 namespace ditmesh {
 
@@ -88,10 +85,10 @@ class NodeMatching {
   [[noreturn]] void refuse_blind(int rank) const {
     const std::vector<std::string>& seen = ranks_[static_cast<size_t>(rank)].visible;
     if (seen.empty()) {
-      throw EnvironmentError(cat("rank ", rank, " on ", node_, " sees no GPU"),
-                             "look at CUDA_VISIBLE_DEVICES there, or give --device cpu");
+      throw WrongStart(cat("rank ", rank, " on ", node_, " sees no GPU"),
+                       "look at CUDA_VISIBLE_DEVICES there, or give --device cpu");
     }
-    throw EnvironmentError(
+    throw WrongStart(
         cat("rank ", rank, " on ", node_, " sees only GPUs that must not be used: ", join(seen, ", ")),
         "start no rank there, or mend them");
   }
@@ -100,13 +97,13 @@ class NodeMatching {
     const auto num_ranks = static_cast<int64_t>(members_.size());
     const auto num_devices = static_cast<int64_t>(holder_.size());
     if (num_ranks > num_devices) {
-      throw EnvironmentError(
+      throw WrongStart(
           cat(node_, " has ", counted(num_ranks, "rank"), " and ", counted(num_devices, "GPU"), " to be used",
               broken_.empty() ? std::string() : cat(" (not ", join(broken_, ", "), ")")),
           cat("start one rank for each GPU (mpirun --map-by ppr:", num_devices,
               ":node, srun --ntasks-per-node=", num_devices, "), or give --share-devices"));
     }
-    throw EnvironmentError(
+    throw WrongStart(
         cat("rank ", rank, " on ", node_, " finds no GPU of its own: it sees ", join(visible_.at(rank), ", "),
             ", which ranks need that see no other; the node has ", num_devices),
         "let every rank see another GPU, or all of them (srun --gpus-per-task=1; unset "
@@ -121,16 +118,6 @@ class NodeMatching {
   std::set<std::string> broken_;
 };
 
-bool are_bound_apart(const std::vector<RankStart>& ranks) {
-  std::set<int> seen;
-  for (const RankStart& rank : ranks) {
-    for (const int core : rank.cores) {
-      if (!seen.insert(core).second) return false;
-    }
-  }
-  return true;
-}
-
 }  // namespace
 
 std::vector<AssignedDevice> assign_devices(const std::vector<RankStart>& ranks, bool share,
@@ -141,52 +128,30 @@ std::vector<AssignedDevice> assign_devices(const std::vector<RankStart>& ranks, 
   return assigned;
 }
 
-std::vector<std::vector<int>> assign_cores(const std::vector<RankStart>& ranks,
-                                           const std::vector<std::vector<int>>& numa_domains) {
-  std::vector<std::vector<int>> assigned;
-  if (are_bound_apart(ranks)) {
-    for (const RankStart& rank : ranks) assigned.push_back(rank.cores);
-    return assigned;
-  }
-  std::set<int> allowed;
-  for (const RankStart& rank : ranks) allowed.insert(rank.cores.begin(), rank.cores.end());
-  std::vector<std::vector<int>> domains;  // what is allowed of each
-  for (const std::vector<int>& domain : numa_domains) {
-    domains.emplace_back();
-    for (const int core : domain) {
-      if (allowed.erase(core) > 0) domains.back().push_back(core);
-    }
-    if (domains.back().empty()) domains.pop_back();
-  }
-  if (!allowed.empty()) domains.emplace_back(allowed.begin(), allowed.end());  // of no known domain
-
-  const auto num_ranks = static_cast<int64_t>(ranks.size());
-  const auto num_domains = static_cast<int64_t>(domains.size());
-  if (num_ranks < num_domains) {  // whole domains
-    for (int64_t rank = 0; rank < num_ranks; ++rank) {
-      assigned.emplace_back();
-      const Range mine = part_of(num_domains, num_ranks, rank);
-      for (int64_t i = mine.begin; i < mine.end; ++i) {
-        const std::vector<int>& domain = domains[static_cast<size_t>(i)];
-        assigned.back().insert(assigned.back().end(), domain.begin(), domain.end());
+std::optional<LaunchTrouble> idle_devices(const std::vector<RankStart>& ranks,
+                                          const std::vector<AssignedDevice>& assigned,
+                                          const std::vector<std::string>& unhealthy) {
+  std::optional<LaunchTrouble> told;
+  int64_t num_nodes = 0;
+  for (const auto& [node, members] : by_node(ranks)) {
+    std::set<std::string> usable;
+    std::set<std::string> used;
+    for (const int rank : members) {
+      used.insert(assigned[static_cast<size_t>(rank)].bus_id);
+      for (const std::string& device : ranks[static_cast<size_t>(rank)].visible) {
+        if (std::find(unhealthy.begin(), unhealthy.end(), cat(node, " ", device)) == unhealthy.end())
+          usable.insert(device);
       }
     }
-    return assigned;
+    if (used.size() >= usable.size() || ++num_nodes > 1) continue;
+    const auto count = static_cast<int64_t>(usable.size());
+    told = {cat(count - static_cast<int64_t>(used.size()), " of the ", counted(count, "GPU"), " of ", node,
+                " have no rank"),
+            cat("mpirun --map-by ppr:", count, ":node ditmesh …, or srun --ntasks-per-node=", count,
+                ", uses all")};
   }
-  for (int64_t i = 0; i < num_domains; ++i) {
-    const std::vector<int>& domain = domains[static_cast<size_t>(i)];
-    const auto num_cores = static_cast<int64_t>(domain.size());
-    const int64_t here = part_of(num_ranks, num_domains, i).size();
-    for (int64_t rank = 0; rank < here; ++rank) {
-      if (here > num_cores) {
-        assigned.push_back({domain[static_cast<size_t>(rank % num_cores)]});
-      } else {
-        const Range mine = part_of(num_cores, here, rank);
-        assigned.emplace_back(domain.begin() + mine.begin, domain.begin() + mine.end);
-      }
-    }
-  }
-  return assigned;
+  if (num_nodes > 1) told->rule += cat(" (nor have some of ", counted(num_nodes - 1, "other node"), ")");
+  return told;
 }
 
 std::optional<LaunchTrouble> trouble_of(const Launch& launch) {

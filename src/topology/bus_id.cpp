@@ -1,7 +1,9 @@
-#include "bus_id.hpp"
+#include "ditmesh/topology/bus_id.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <cstdio>
 #include <vector>
 
 #include "ditmesh/base/text.hpp"
@@ -26,6 +28,17 @@ std::string canonical_bus_id(std::string_view text) {
   domain.erase(0, std::min(domain.find_first_not_of('0'), domain.size()));
   if (domain.size() < 4) domain.insert(0, 4 - domain.size(), '0');
   return cat(domain, ":", parts[1], ":", parts[2]);
+}
+
+std::string bus_id_of(unsigned domain, unsigned bus, unsigned device, unsigned function) {
+  std::array<char, 48> text{};
+  std::snprintf(text.data(), text.size(), "%04x:%02x:%02x.%x", domain, bus, device, function);
+  return text.data();
+}
+
+bool is_bus_id(std::string_view text) {
+  // 0000:3b:00.0
+  return text.size() >= 12 && text[text.size() - 2] == '.' && std::count(text.begin(), text.end(), ':') == 2;
 }
 
 bool is_hidden_bus_id(std::string_view text) {

@@ -152,6 +152,24 @@ void check_switches(const std::vector<Switch>& switches) {
   }
 }
 
+void check_spread(const Spread& spread, const std::string& where, std::string_view what) {
+  if (!(spread.least >= 0) || !(spread.least <= spread.median) || !(spread.median <= spread.most)) {
+    refuse(where, cat("has a ", what, " of ", spread.least, " to ", spread.most, " with the median ",
+                      spread.median));
+  }
+}
+
+void check_measurement(const Measurement& measurement, size_t num_nodes, const std::string& where) {
+  check_index(measurement.from_node, num_nodes, where, "node");
+  check_index(measurement.to_node, num_nodes, where, "node");
+  for (const std::string* text : {&measurement.from, &measurement.to, &measurement.way, &measurement.by}) {
+    if (text->empty() || printable(*text, text->size()) != *text)
+      refuse(where, cat("has a text '", printable(*text, 80), "' that is empty or not printable"));
+  }
+  check_spread(measurement.latency_s, where, "latency");
+  check_spread(measurement.bytes_per_s, where, "bandwidth");
+}
+
 }  // namespace
 
 void check_cluster(const Cluster& cluster) {
@@ -177,6 +195,8 @@ void check_cluster(const Cluster& cluster) {
         refuse(where, "names an unhealthy device twice, or out of order");
     }
   }
+  for (size_t i = 0; i < cluster.measured.size(); ++i)
+    check_measurement(cluster.measured[i], cluster.nodes.size(), cat("measured[", i, "]"));
 }
 
 }  // namespace ditmesh

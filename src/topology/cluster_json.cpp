@@ -238,6 +238,34 @@ void read_nodes(const JsonObject& object, Cluster& cluster) {
   }
 }
 
+// Least, median and most.
+Spread spread_in(const JsonObject& object, const std::string& key, double unit) {
+  const auto numbers = object.get<std::vector<double>>(key);
+  if (numbers.size() != 3) {
+    throw ConfigError(cat(object.name(), ": field '", key, "' has ",
+                          counted(static_cast<int64_t>(numbers.size()), "number")),
+                      "give three: the least, the median and the most");
+  }
+  return {numbers[0] * unit, numbers[1] * unit, numbers[2] * unit};
+}
+
+void read_measured(const JsonObject& object, Cluster& cluster) {
+  for (const JsonObject& entry : entries(object, "measured")) {
+    entry.allow_only({"nodes", "between", "way", "by", "microseconds", "gigabytes_per_s"});
+    const auto nodes = names_in(entry, "nodes");
+    const auto between = entry.get<std::vector<std::string>>("between");
+    if (nodes.size() != 2 || between.size() != 2) {
+      throw ConfigError(cat(entry.name(), ": fields 'nodes' and 'between' have ", nodes.size(), " and ",
+                            between.size(), " names"),
+                        "give two each: from where, and to where");
+    }
+    cluster.measured.push_back(
+        {find(cluster.nodes, nodes[0], entry, "nodes"), find(cluster.nodes, nodes[1], entry, "nodes"),
+         between[0], between[1], entry.get<std::string>("way"), entry.get<std::string>("by"),
+         spread_in(entry, "microseconds", kMicro), spread_in(entry, "gigabytes_per_s", kGiga)});
+  }
+}
+
 void read_models(const JsonObject& object, Cluster& cluster) {
   if (object.has("device_models")) {
     const JsonObject models(object.at("device_models"), cat(object.name(), ": device_models"));
@@ -261,7 +289,7 @@ void read_models(const JsonObject& object, Cluster& cluster) {
 
 Cluster cluster_from_json(const Json& json, const std::string& where) {
   const JsonObject object(json, where);
-  object.allow_only({"name", "description", "device_models", "node_types", "switches", "nodes"});
+  object.allow_only({"name", "description", "device_models", "node_types", "switches", "nodes", "measured"});
   Cluster cluster;
   cluster.name = object.get<std::string>("name");
   cluster.description = object.get_or<std::string>("description", "");
@@ -272,6 +300,7 @@ Cluster cluster_from_json(const Json& json, const std::string& where) {
   read_models(object, cluster);
   read_switches(object, cluster);
   read_nodes(object, cluster);
+  read_measured(object, cluster);
   try {
     check_cluster(cluster);
   } catch (const ConfigError& error) {

@@ -6,6 +6,7 @@
 #include "ditmesh/base/text.hpp"
 #include "ditmesh/topology/cpu_list.hpp"
 #include "ditmesh/topology/hostlist.hpp"
+#include "ditmesh/topology/measurements.hpp"
 #include "ditmesh/topology/route.hpp"
 
 namespace ditmesh {
@@ -272,6 +273,8 @@ std::string to_text(const Cluster& cluster) {
   }
   text += "\nnodes\n" + nodes_text(cluster);
   if (!cluster.switches.empty()) text += "\nswitches\n" + switches_text(cluster);
+  if (!cluster.measured.empty())
+    text += "\nmeasured, pairs without a common rank at the same time\n" + measured_text(cluster);
   return text;
 }
 

@@ -68,6 +68,22 @@ OrderedJson to_json(const Node& node, const Cluster& cluster) {
   return json;
 }
 
+OrderedJson to_json(const Spread& spread, double unit) {
+  return {neat(spread.least / unit), neat(spread.median / unit), neat(spread.most / unit)};
+}
+
+OrderedJson to_json(const Measurement& measurement, const Cluster& cluster) {
+  OrderedJson json;
+  json["nodes"] = OrderedJson::array(
+      {name_at(cluster.nodes, measurement.from_node), name_at(cluster.nodes, measurement.to_node)});
+  json["between"] = OrderedJson::array({measurement.from, measurement.to});
+  json["way"] = measurement.way;
+  json["by"] = measurement.by;
+  json["microseconds"] = to_json(measurement.latency_s, kMicro);
+  json["gigabytes_per_s"] = to_json(measurement.bytes_per_s, kGiga);
+  return json;
+}
+
 }  // namespace
 
 OrderedJson to_json(const Cluster& cluster) {
@@ -85,6 +101,8 @@ OrderedJson to_json(const Cluster& cluster) {
   }
   json["nodes"] = OrderedJson::array();
   for (const Node& node : cluster.nodes) json["nodes"].push_back(to_json(node, cluster));
+  for (const Measurement& measurement : cluster.measured)
+    json["measured"].push_back(to_json(measurement, cluster));
   return json;
 }
 

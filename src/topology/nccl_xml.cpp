@@ -5,7 +5,7 @@
 #include <set>
 #include <tuple>
 
-#include "bus_id.hpp"
+#include "ditmesh/topology/bus_id.hpp"
 #include "ditmesh/base/error.hpp"
 #include "ditmesh/base/text.hpp"
 #include "nic_kind.hpp"

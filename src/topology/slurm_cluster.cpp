@@ -59,6 +59,11 @@ Cluster only_nodes(const Cluster& all, const std::vector<std::string>& names,
 
 }  // namespace
 
+std::optional<SlurmTopology> find_slurm_topology(const Environment& environment, const ReadFile& read_file) {
+  const auto source = read_files(environment, read_file);
+  return source ? std::optional(source->topology) : std::nullopt;
+}
+
 TopologyReading read_slurm_cluster(const Environment& environment, const ReadFile& read_file) {
   const auto job = read_slurm_allocation(environment);
   auto source = read_files(environment, read_file);

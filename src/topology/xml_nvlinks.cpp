@@ -3,7 +3,7 @@
 #include <set>
 #include <utility>
 
-#include "bus_id.hpp"
+#include "ditmesh/topology/bus_id.hpp"
 #include "ditmesh/base/text.hpp"
 #include "xml_tree.hpp"
 

@@ -5,7 +5,7 @@
 #include <pugixml.hpp>
 #include <set>
 
-#include "bus_id.hpp"
+#include "ditmesh/topology/bus_id.hpp"
 #include "core_set.hpp"
 #include "ditmesh/base/error.hpp"
 #include "ditmesh/base/text.hpp"

@@ -32,7 +32,7 @@ std::vector<RankFacts> good_ranks() {
     rank.shared_memory_bytes = 100 * kGiB;
     rank.max_open_files = 4096;
     rank.has_cuda_library = true;
-    rank.num_devices = rank.num_host_gpus = 4;
+    rank.num_host_gpus = 4;
     rank.driver = "580.95";
     rank.device = {"H100", 79 * kGiB, 80 * kGiB};
     ranks.push_back(rank);
@@ -47,10 +47,22 @@ std::vector<RankFacts> one_rank() {
   return ranks;
 }
 
+// All ranks see so many devices.
+JobStart all_see(const std::vector<RankFacts>& ranks, int num_devices) {
+  JobStart start;
+  for (const RankFacts& rank : ranks) {
+    RankStart& one = start.ranks.emplace_back();
+    one.node = rank.host;
+    for (int i = 0; i < num_devices; ++i) one.visible.push_back(cat("0000:0", i, ":00.0"));
+  }
+  return start;
+}
+
 std::vector<Finding> judge(const std::vector<RankFacts>& ranks, const LauncherEnvironment& environment) {
   std::vector<Finding> all;
-  for (const auto& some : {judge_mpi(ranks, environment), judge_devices(ranks), judge_limits(ranks),
-                           judge_slurm(ranks, environment, std::chrono::system_clock::from_time_t(1000))}) {
+  for (const auto& some :
+       {judge_mpi(ranks, environment), judge_devices(ranks, all_see(ranks, 4), false), judge_limits(ranks),
+        judge_slurm(ranks, environment, std::chrono::system_clock::from_time_t(1000))}) {
     all.insert(all.end(), some.begin(), some.end());
   }
   return all;
@@ -94,23 +106,73 @@ TEST(Doctor, FindsRanksThatShareCores) {
 }
 
 TEST(Doctor, FindsDevicesThatAreMissingOrTooMany) {
-  auto ranks = good_ranks();
-  for (int i = 4; i < 8; ++i) ranks[i].num_devices = 0;
-  EXPECT_THAT(judge(ranks, {}), is(Verdict::wrong, "rank 4 on gpu02 sees 0", "CUDA_VISIBLE_DEVICES"));
-  ranks = good_ranks();
-  for (RankFacts& rank : ranks) rank.num_devices = 2;
-  EXPECT_THAT(judge(ranks, {}),
-              is(Verdict::wrong, "gpu01 has 4 ranks and 2 CUDA devices", "one rank for each"));
-  for (RankFacts& rank : ranks) rank.num_devices = 8;
-  EXPECT_THAT(judge(ranks, {}),
-              is(Verdict::warning, "8 CUDA devices, 4 of them without a rank", "one rank for each"));
-  ranks = one_rank();
-  ranks[0].num_devices = 0;
-  EXPECT_THAT(judge(ranks, {}), is(Verdict::wrong, "although gpu01 has 4 NVIDIA GPUs", "nvidia-smi"));
+  const auto ranks = good_ranks();
+  JobStart start = all_see(ranks, 4);
+  for (int i = 4; i < 8; ++i) start.ranks[static_cast<size_t>(i)].visible.clear();
+  EXPECT_THAT(judge_devices(ranks, start, false),
+              is(Verdict::wrong, "rank 4 on gpu02 sees no GPU", "CUDA_VISIBLE_DEVICES"));
+  EXPECT_THAT(judge_devices(ranks, all_see(ranks, 2), false),
+              is(Verdict::wrong, "gpu01 has 4 ranks and 2 GPUs", "one rank for each"));
+  EXPECT_EQ(verdict_of(judge_devices(ranks, all_see(ranks, 2), true)), Verdict::ok);
+  EXPECT_THAT(
+      judge_devices(ranks, all_see(ranks, 8), false),
+      is(Verdict::warning, "4 of the 8 GPUs of gpu01 have no rank (nor have some of 1 other node)", ""));
+}
+
+TEST(Doctor, KnowsStartsWithOneDeviceForEachRank) {
+  const auto ranks = good_ranks();
+  JobStart start = all_see(ranks, 0);
+  for (size_t i = 0; i < ranks.size(); ++i)
+    start.ranks[i].visible = {cat("0000:0", ranks.size() - i, ":00.0")};
+  const auto findings = judge_devices(ranks, start, false);
+  EXPECT_EQ(verdict_of(findings), Verdict::ok) << to_text(findings);
+  EXPECT_THAT(findings, is(Verdict::ok, "1 CUDA device a rank can see", ""));
+  start.ranks[1].visible = start.ranks[0].visible;
+  EXPECT_THAT(judge_devices(ranks, start, false), is(Verdict::wrong, "gpu01 has 4 ranks and 3 GPUs", ""));
+}
+
+TEST(Doctor, LeavesBrokenDevicesOut) {
+  const auto ranks = good_ranks();
+  JobStart start = all_see(ranks, 5);
+  start.faults = {{"gpu01 0000:02:00.0", "a row of its memory could not be remapped"},
+                  {"gpu01 0000:07:00.0", "nobody sees that one"}};
+  const auto findings = judge_devices(ranks, start, false);
+  EXPECT_THAT(findings, is(Verdict::warning, "0000:02:00.0 is not used: a row of its memory", ""));
+  EXPECT_THAT(findings, Not(is(Verdict::warning, "0000:07:00.0", "")));
+  EXPECT_THAT(findings, is(Verdict::warning, "1 of the 5 GPUs of gpu02 have no rank", ""));
+}
+
+TEST(Doctor, FindsDevicesThatTheProgramCannotUse) {
+  auto ranks = one_rank();
+  const JobStart start = all_see(ranks, 0);
+  EXPECT_THAT(judge_devices(ranks, start, false),
+              is(Verdict::wrong, "although gpu01 has 4 NVIDIA GPUs", "nvidia-smi"));
   ranks[0].has_cuda_library = false;
-  EXPECT_THAT(judge(ranks, {}), is(Verdict::warning, "although gpu01 has 4 NVIDIA GPUs", "DITMESH_CUDA=ON"));
+  EXPECT_THAT(judge_devices(ranks, start, false),
+              is(Verdict::warning, "although gpu01 has 4 NVIDIA GPUs", "DITMESH_CUDA=ON"));
   ranks[0].num_host_gpus = 0;
-  EXPECT_EQ(verdict_of(judge(ranks, {})), Verdict::ok) << "a machine without GPUs is a machine too";
+  EXPECT_EQ(verdict_of(judge_devices(ranks, start, false)), Verdict::ok)
+      << "a machine without GPUs is a machine too";
+}
+
+TEST(JobStart, IsPutTogetherFromWhatEachRankSays) {
+  StartReport first{{"a", {"0000:01:00.0"}, {0, 1}}, true, {{"0000:01:00.0", "hot"}}, {{0, 1}}};
+  StartReport second{{"a", {}, {0, 1}}, false, {}, {}};
+  const JobStart start =
+      start_of({StartReport::from_text(first.to_text()), StartReport::from_text(second.to_text())});
+  ASSERT_EQ(start.ranks.size(), 2U);
+  EXPECT_EQ(start.ranks[0].visible, first.rank.visible);
+  EXPECT_EQ(start.ranks[1].cores, second.rank.cores);
+  EXPECT_EQ(start.faults, (std::map<std::string, std::string>{{"a 0000:01:00.0", "hot"}}));
+  EXPECT_EQ(start.numa_domains.at("a"), first.numa_domains);
+}
+
+TEST(JobStart, TakesTheCpuWhereNobodySeesAGpu) {
+  const JobStart blind = all_see(good_ranks(), 0);
+  EXPECT_FALSE(take_devices(blind, "auto", false));
+  EXPECT_FALSE(take_devices(all_see(good_ranks(), 4), "cpu", false));
+  EXPECT_THROW(take_devices(blind, "cuda", false), WrongStart);
+  EXPECT_EQ(take_devices(all_see(good_ranks(), 4), "cuda", false)->at(6).ordinal, 2);
 }
 
 TEST(Doctor, FindsDevicesOfAnotherModelOrInUse) {

@@ -17,7 +17,7 @@ declare -A values=(
   [json]=true [min-psnr]=31.5 [picture]="worst pairs.png" [format]=contact-sheet [to]="sheet.png"
   [cost]=true [by]=artist [price]=2.5 [summary]=true [perfetto]=trace.json [plot]="time line.png" [attempt]=2
   [repeats]=4 [warm-ups]=0 [where]="prompt=a cat; black # 1" [split]="test=0.25,train=0.75" [samples-per-tar]=50
-  [unverified]=true
+  [unverified]=true [share-devices]=true [measure]=true
 )
 # What the program does about itself; they have no place in a file.
 meta=" config print-config help "

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <functional>
+
 #include "comm_mpi/session.hpp"
 #include "ditmesh/base/text.hpp"
 
@@ -42,6 +45,33 @@ TEST(MpiSession, AllGatherGivesEveryTextInOrder) {
     ASSERT_EQ(all.size(), static_cast<size_t>(session().size()));
     for (int rank = 0; rank < session().size(); ++rank) {
       EXPECT_TRUE(all[static_cast<size_t>(rank)] == text_of(rank)) << "rank " << rank;
+    }
+  }
+}
+
+TEST(MpiSession, GathersOneTextOfEachNode) {
+  const int size = session().size();
+  // All on one, each on its own, in blocks of two, in turns on two, the last alone.
+  const std::vector<std::function<std::string(int)>> distributions = {
+      [](int) { return "a"; }, [](int rank) { return cat("n", rank); },
+      [](int rank) { return cat("n", rank / 2); }, [](int rank) { return cat("n", rank % 2); },
+      [&](int rank) { return rank + 1 == size ? "z" : "a"; }};
+  for (const auto& node_of : distributions) {
+    std::vector<std::string> nodes;
+    std::vector<std::string> expected;
+    for (int rank = 0; rank < size; ++rank) {
+      const std::string node = node_of(rank);
+      if (std::find(nodes.begin(), nodes.end(), node) == nodes.end())
+        expected.push_back(cat("rank ", rank, " é\n", std::string(static_cast<size_t>(rank) * 100'000, 'x')));
+      nodes.push_back(node);
+    }
+    const int rank = session().rank();
+    const auto found = session().gather_by_node(
+        nodes, cat("rank ", rank, " é\n", std::string(static_cast<size_t>(rank) * 100'000, 'x')));
+    if (rank == 0) {
+      EXPECT_TRUE(found == expected) << found.size() << " texts for " << expected.size() << " nodes";
+    } else {
+      EXPECT_TRUE(found.empty());
     }
   }
 }

@@ -18,7 +18,7 @@ HostTree tree() {
                  {.name = "numa1", .numa_id = 1, .cores = {1, 3}},
                  {.name = "bridge0", .kind = PlaceKind::host_bridge, .parent = 1}};
   tree.functions = {{"0000:0f:00.0", 0x10de, 0x2330, 0x0302, 2}, {"0000:2d:00.0", 0x10de, 0x2330, 0x0302, 2}};
-  tree.cores = {{0, 0}, {2, 0}, {1, 1}, {3, 1}};
+  tree.cores = {{0, 0, {0}}, {2, 0, {2}}, {1, 1, {1}}, {3, 1, {3}}};
   tree.memory_bytes = 8000;
   return tree;
 }

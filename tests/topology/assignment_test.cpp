@@ -149,7 +149,60 @@ INSTANTIATE_TEST_SUITE_P(
                       // A cpuset of the batch system: only what is allowed.
                       Cores{{"2-5", "2-5"}, {"0-3", "4-7"}, "2-3 | 4-5"},
                       Cores{{"0-2", "0-2", "0-2", "0-2"}, {"0-2"}, "0 | 1 | 2 | 0"},
-                      Cores{{"0-3", "0-3"}, {}, "0-1 | 2-3"}));
+                      Cores{{"0-3", "0-3"}, {}, "0-1 | 2-3"},
+                      // Bound to sockets in turns, two to each; and one alone on its own.
+                      Cores{{"0-3", "4-7", "0-3", "4-7"}, {"0-3", "4-7"}, "0-1 | 4-5 | 2-3 | 6-7"},
+                      Cores{{"0-3", "4-7", "0-3"}, {"0-3", "4-7"}, "0-1 | 4-7 | 2-3"}));
+
+// "0-1 of 0-3" for each rank: what computes, and what the others have; "-": not bound.
+std::string bound(const std::vector<std::string>& allowed, const std::vector<std::vector<int>>& domains) {
+  std::vector<RankStart> ranks;
+  for (const std::string& cores : allowed) ranks.push_back(on("a", "", cores));
+  ranks.push_back(on("b", "", "0-1"));  // alone on its node
+  std::vector<std::string> parts;
+  for (const auto& binding : bind_ranks(ranks, {{"a", domains}}))
+    parts.push_back(binding ? cat(cpu_list(binding->computing), " of ", cpu_list(binding->others)) : "-");
+  return join(parts, " | ");
+}
+
+TEST(CoreBinding, IsOfRanksThatGetCoresOfTheirOwn) {
+  const std::vector<std::vector<int>> domains = {{0, 1, 2, 3}, {4, 5, 6, 7}};
+  EXPECT_EQ(bound({"0-7", "0-7", "0-7", "0-7"}, domains),
+            "0-1 of 0-3 | 2-3 of 0-3 | 4-5 of 4-7 | 6-7 of 4-7 | -");
+  EXPECT_EQ(bound({"2-5", "2-5"}, domains), "2-3 of 2-3 | 4-5 of 4-5 | -");
+  EXPECT_EQ(bound({"0", "1"}, domains), "- | - | -") << "the launcher has bound them";
+  EXPECT_EQ(bound({"0-1", "0-1", "0-1"}, domains), "- | - | - | -") << "more ranks than cores";
+  EXPECT_EQ(bound({"0-7", "0-3"}, domains), "0-3 of 0-3 | - | -") << "4-7 is not for the second";
+  EXPECT_EQ(bound({"0-7", "0-7"}, {}), "0-3 of 0-7 | 4-7 of 0-7 | -") << "a host that shows no domains";
+  // Hardware threads of one core side by side: no two ranks on one core.
+  EXPECT_EQ(bound({"0-7", "0-7"}, {{0, 4, 1, 5, 2, 6, 3, 7}}), "0-1,4-5 of 0-7 | 2-3,6-7 of 0-7 | -");
+}
+
+TEST(CoreBinding, TellsOfThreadsWithoutCores) {
+  const std::vector<RankStart> ranks = {on("a", "", "0-3"), on("a", "", "0-3"), on("b", "", "0-1")};
+  const auto bindings = bind_ranks(ranks, {{"a", {{0, 1, 2, 3}}}});
+  EXPECT_FALSE(short_of_cores(ranks, bindings, 2));
+  const auto trouble = short_of_cores(ranks, bindings, 3);
+  ASSERT_TRUE(trouble);
+  EXPECT_EQ(trouble->rule, "rank 0 on a has 2 cores for its 3 threads (as have 2 other ranks too few)");
+  EXPECT_THAT(trouble->remedy,
+              HasSubstr("mpirun --map-by slot:pe=3, srun --cpus-per-task=3; or give --threads 2"));
+}
+
+TEST(Assignment, TellsOfDevicesThatNobodyUses) {
+  const auto told = [](const std::vector<RankStart>& ranks, const std::vector<std::string>& unhealthy) {
+    const auto trouble = idle_devices(ranks, assign_devices(ranks, true, unhealthy), unhealthy);
+    return trouble ? cat(trouble->rule, ": ", trouble->remedy) : std::string();
+  };
+  EXPECT_EQ(told({on("a", "g0 g1"), on("a", "g0 g1")}, {}), "");
+  EXPECT_EQ(told({on("a", "g0"), on("a", "g0")}, {}), "");
+  EXPECT_EQ(told({on("a", "g0 g1")}, {"a g1"}), "");
+  EXPECT_EQ(told({on("a", "g0 g1 g2 g3"), on("b", "g0 g1"), on("b", "g0 g1")}, {}),
+            "3 of the 4 GPUs of a have no rank: mpirun --map-by ppr:4:node ditmesh …, or srun "
+            "--ntasks-per-node=4, uses all");
+  EXPECT_EQ(told({on("a", "g0 g1"), on("b", "g0 g1"), on("c", "g0 g1")}, {}).substr(0, 70),
+            "1 of the 2 GPUs of a have no rank (nor have some of 2 other nodes): mp");
+}
 
 TEST(Launch, WorldsOfOneUnderSrunAreToldTheLine) {
   EXPECT_FALSE(trouble_of({1, 0, 0, false}));

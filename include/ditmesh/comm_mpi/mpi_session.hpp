@@ -51,6 +51,14 @@ class MpiSession {
   /// Every rank's text, in order of the ranks; on all ranks.
   std::vector<std::string> all_gather(const std::string& text) const;
 
+  /// The texts of the first ranks of all nodes, on rank 0, in the order of these ranks; elsewhere nothing.
+  /// `nodes`: the node of every rank, the same on all. What other ranks give is not looked at. Each rank
+  /// sends or receives at most log2(nodes) + 1 messages, along a tree:
+  ///
+  ///   nodes a b a c d (first ranks 0 1 3 4): 1 → 0 and 4 → 3, then 3 → 0, with the texts of c and d
+  std::vector<std::string> gather_by_node(const std::vector<std::string>& nodes,
+                                          const std::string& text) const;
+
   /// Rank 0's clock seen from this rank, by round trips; all ranks together.
   ClockOffset measure_clock() const;
 

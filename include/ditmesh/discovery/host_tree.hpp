@@ -24,8 +24,9 @@ struct HostTree {
   std::vector<Place> places{};  // NUMA domains, host bridges, PCIe switches; parents first
   std::vector<PciFunction> functions{};
   struct Core {
-    int thread = 0;  // the number of its first hardware thread
-    int place = -1;  // its NUMA domain
+    int thread = 0;              // the number of its first hardware thread
+    int place = -1;              // its NUMA domain
+    std::vector<int> threads{};  // all of its hardware threads
   };
   std::vector<Core> cores{};
   uint64_t memory_bytes = 0;
@@ -33,6 +34,9 @@ struct HostTree {
   /// nullptr if there is no such function.
   const PciFunction* find(const std::string& bus_id) const;
 };
+
+/// The cores of each NUMA domain, hardware threads of one core side by side.
+std::vector<std::vector<int>> numa_domains(const HostTree& tree);
 
 /// Of this host, or of the one whose hwloc XML is given. A bridge with several children that lead to
 /// functions is a switch; others are the ports of one. Throws EnvironmentError if hwloc fails.

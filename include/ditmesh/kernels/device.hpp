@@ -16,6 +16,10 @@ bool has_cuda_library();
 /// CUDA devices this process sees; 0 in a build without CUDA.
 int num_cuda_devices();
 
+/// Their PCI addresses in their order, as the CUDA runtime spells them: "0000:0F:00.0". Where it does not
+/// say, "visible0", "visible1", …: names within this process alone.
+std::vector<std::string> visible_device_ids();
+
 /// Makes `device` current, with exact fp32 products (no TF32), and gives the
 /// host `threads` threads. Called once, before any tensor is made.
 void use_device(const at::Device& device, int threads);

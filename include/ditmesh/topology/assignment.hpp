@@ -1,9 +1,12 @@
 #pragma once
 // Which rank drives which device: one each, whatever order and distribution the launcher chose.
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "ditmesh/base/error.hpp"
 
 namespace ditmesh {
 
@@ -24,6 +27,20 @@ struct AssignedDevice {
   bool operator==(const AssignedDevice&) const = default;
 };
 
+/// Ranks were started where they cannot all have a device.
+class WrongStart : public EnvironmentError {
+ public:
+  WrongStart(const std::string& rule, const std::string& remedy)
+      : EnvironmentError(rule, remedy), rule_(rule), remedy_(remedy) {}
+
+  const std::string& rule() const { return rule_; }
+  const std::string& remedy() const { return remedy_; }
+
+ private:
+  std::string rule_;
+  std::string remedy_;
+};
+
 /// A device for each rank. On a node the ranks choose in their order, each the first of its devices that is
 /// left; where that would leave one without, an earlier rank takes its next. With `share`, ranks that find
 /// none left take turns. `unhealthy` are not used: "node bus_id".
@@ -32,20 +49,36 @@ struct AssignedDevice {
 ///   one GPU each:           rank 0 sees g2, rank 1 sees g0 → g2 g0
 ///   rank 0 sees g0 g1, rank 1 sees g0:  rank 0 → g1, rank 1 → g0
 ///
-/// Throws EnvironmentError that names node, ranks and devices, and the right way to start.
+/// Throws WrongStart that names node, ranks and devices, and the right way to start.
 std::vector<AssignedDevice> assign_devices(const std::vector<RankStart>& ranks, bool share,
                                            const std::vector<std::string>& unhealthy = {});
 
-/// Cores for each rank of one node. Ranks that the launcher bound apart keep what they have; else the cores
-/// they may use together are dealt out, in runs, and no rank gets cores of two NUMA domains if each domain
-/// has as many cores as ranks that fall to it. `numa_domains`: the cores of each.
+/// Cores for each rank of one node, ascending. Ranks that the launcher bound apart keep what they have; else
+/// the cores that they may use together are dealt out, in runs, and no rank gets cores of two NUMA domains if
+/// each domain has as many cores as ranks that fall to it. `numa_domains`: the cores of each, hardware
+/// threads of one core side by side, so that ranks get whole ones.
 ///
 ///   cores 0-3 | 4-7, 4 ranks, nobody bound → 0-1, 2-3, 4-5, 6-7
 ///   cores 0-3 | 4-7, 3 ranks              → 0-1, 2-3, 4-7
+///   the same, 2 ranks bound to 0-3, 2 to 4-7, in turns → 0-1, 4-5, 2-3, 6-7
 ///
 /// More ranks than cores: cores are shared.
 std::vector<std::vector<int>> assign_cores(const std::vector<RankStart>& ranks,
                                            const std::vector<std::vector<int>>& numa_domains);
+
+/// What a rank computes on: its cores, where they are its alone; nothing where ranks share cores or the
+/// launcher gave others: then the kernel sees to it better than a fixed core.
+struct CoreBinding {
+  std::vector<int> computing{};  // cores of the threads that compute
+  std::vector<int> others{};     // of its other threads: all it may use of the NUMA domains of `computing`
+
+  bool operator==(const CoreBinding&) const = default;
+};
+
+/// For all ranks of a job. `numa_domains`: of each node, as for assign_cores.
+std::vector<std::optional<CoreBinding>> bind_ranks(
+    const std::vector<RankStart>& ranks,
+    const std::map<std::string, std::vector<std::vector<int>>>& numa_domains);
 
 /// How this process was started.
 struct Launch {
@@ -59,6 +92,16 @@ struct LaunchTrouble {
   std::string rule;
   std::string remedy;
 };
+
+/// Ranks that have fewer cores than the `threads` that each computes with; nothing if there are none.
+std::optional<LaunchTrouble> short_of_cores(const std::vector<RankStart>& ranks,
+                                            const std::vector<std::optional<CoreBinding>>& bindings,
+                                            int threads);
+
+/// Nodes whose devices are not all used; nothing where all are. `assigned` as assign_devices gave it.
+std::optional<LaunchTrouble> idle_devices(const std::vector<RankStart>& ranks,
+                                          const std::vector<AssignedDevice>& assigned,
+                                          const std::vector<std::string>& unhealthy = {});
 
 /// srun started several processes that do not know of each other: each is a world of one.
 std::optional<LaunchTrouble> trouble_of(const Launch& launch);

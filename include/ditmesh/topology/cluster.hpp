@@ -146,6 +146,29 @@ struct DeviceId {
   auto operator<=>(const DeviceId&) const = default;
 };
 
+/// Of repeated measurements.
+struct Spread {
+  double least = 0;
+  double median = 0;
+  double most = 0;
+
+  bool operator==(const Spread&) const = default;
+};
+
+/// A transfer that was timed.
+struct Measurement {
+  int from_node = 0;  // of Cluster::nodes
+  int to_node = 0;
+  std::string from{};  // "rank 0 (cores 0-7)": its memory; "gpu0"; "host memory"
+  std::string to{};
+  std::string way{};  // "NUMA domain", as of a Level
+  std::string by{};   // what moved the data: "MPI", "copy"
+  Spread latency_s{};
+  Spread bytes_per_s{};
+
+  bool operator==(const Measurement&) const = default;
+};
+
 struct Cluster {
   std::string name{};
   std::string description{};
@@ -153,6 +176,7 @@ struct Cluster {
   std::vector<Node> nodes{};
   std::vector<Switch> switches{};  // parents may come later
   std::map<std::string, DeviceModel> models{};
+  std::vector<Measurement> measured{};
 
   const NodeType& type_of(const Node& node) const { return types[static_cast<size_t>(node.type)]; }
   const Device& device(DeviceId id) const;
