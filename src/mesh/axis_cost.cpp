@@ -15,27 +15,27 @@ constexpr double kStartOfGpus_s = 24e-6;
 constexpr double kStartOfNetwork_s = 10e-6;  // besides
 constexpr double kStartOfCores_s = 5e-6;     // MPI through shared memory
 
+}  // namespace
+
 double reached_share(Level level) {
   if (level <= Level::nvlink) return 0.70;
   return level <= kLastInNode ? 0.80 : 0.90;
 }
 
-}  // namespace
+double start_s(Pattern pattern, int num_ranks, Level level, DeviceKind kind) {
+  // A gather goes around in num_ranks - 1 rounds; each after the first costs a tenth of a call.
+  constexpr double kRound = 0.1;
+  const bool goes_around = pattern == Pattern::all_gather || pattern == Pattern::reduce_scatter;
+  const double one_s = (kind == DeviceKind::gpu ? kStartOfGpus_s : kStartOfCores_s) +
+                       (level > kLastInNode ? kStartOfNetwork_s : 0);
+  return goes_around ? one_s * (1 + kRound * (num_ranks - 2)) : one_s;
+}
 
 double AxisCost::seconds(Pattern pattern, double bytes, int group_size) const {
-  switch (pattern) {
-    case Pattern::all_to_all:
-      return start_s + bytes * all_to_all_s_per_byte;
-    case Pattern::all_gather:
-    case Pattern::reduce_scatter: {
-      // A ring of group_size − 1 rounds; each after the first costs a tenth of a call.
-      constexpr double kRound = 0.1;
-      return start_s * (1 + kRound * (group_size - 2)) + bytes * next_s_per_byte;
-    }
-    case Pattern::pass_on:
-      return start_s + bytes * next_s_per_byte;
-  }
-  return 0;
+  const bool is_one_way = pattern == Pattern::all_to_all || pattern == Pattern::exchange;
+  const double way_s = latency_s * (is_one_way ? 1 : group_size - 1);
+  const double s_per_byte = pattern == Pattern::all_to_all ? all_to_all_s_per_byte : next_s_per_byte;
+  return start_s(pattern, group_size, level, kind) + way_s + bytes * s_per_byte;
 }
 
 const Route& KnownRoutes::find(DeviceId from, DeviceId to) {
@@ -171,10 +171,9 @@ AxisCost PlacedMesh::cost(int replica, Axis axis) const {
   }
 
   AxisCost cost;
-  double latency_s = 0;
   for (const Way& way : own) {
     cost.level = std::max(cost.level, way.route.level);
-    latency_s = std::max(latency_s, way.route.latency_s);
+    cost.latency_s = std::max(cost.latency_s, way.route.latency_s);
     cost.level_share[way.route.level] += 1.0 / static_cast<double>(own.size());
     const double share = reached_share(way.route.level);
     const auto consider = [&](double& seconds, double load, double bytes_per_s) {
@@ -190,9 +189,7 @@ AxisCost PlacedMesh::cost(int replica, Axis axis) const {
     }
   }
   for (const int link : touched) asked[static_cast<size_t>(link)] = {};
-  const bool has_gpus = model(replica).kind == DeviceKind::gpu;
-  cost.start_s = (has_gpus ? kStartOfGpus_s : kStartOfCores_s) + latency_s +
-                 (cost.level > kLastInNode ? kStartOfNetwork_s : 0);
+  cost.kind = model(replica).kind;
   return cost;
 }
 

@@ -17,6 +17,8 @@ double uneven_heads(double num_heads, double tensor) {
   return std::ceil(num_heads / tensor) * tensor / num_heads;
 }
 
+int64_t whole_bytes(double bytes) { return std::llround(bytes); }
+
 }  // namespace
 
 ComputeCost::ComputeCost(const ModelShape& model, const Workload& workload,
@@ -83,16 +85,18 @@ BlockCost ComputeCost::block(BlockKind kind, const Visit& visit) const {
     const int streams = kind == BlockKind::joint && visit.text_rows > 0 ? 2 : 1;
     const int layers = kind == BlockKind::joint ? 2 : 1;  // attention and MLP, or both as one
     const double bytes = rows * width * element_ * batch_ * (tensor_ - 1) / tensor_ / streams;
-    cost.collectives.push_back({Axis::tensor, Pattern::all_gather, bytes, layers * streams, false});
-    cost.collectives.push_back({Axis::tensor, Pattern::reduce_scatter, bytes, layers * streams, false});
+    cost.collectives.push_back(
+        {Axis::tensor, Pattern::all_gather, whole_bytes(bytes), layers * streams, false});
+    cost.collectives.push_back(
+        {Axis::tensor, Pattern::reduce_scatter, whole_bytes(bytes), layers * streams, false});
   }
   if (ulysses_ > 1) {
     const double one = rows * heads_of_tensor * row_bytes * (ulysses_ - 1) / ulysses_;
     if (implementation_.exchanges_qkv_together) {
-      cost.collectives.push_back({Axis::ulysses, Pattern::all_to_all, 3 * one, 1, false});
-      cost.collectives.push_back({Axis::ulysses, Pattern::all_to_all, one, 1, false});
+      cost.collectives.push_back({Axis::ulysses, Pattern::all_to_all, whole_bytes(3 * one), 1, false});
+      cost.collectives.push_back({Axis::ulysses, Pattern::all_to_all, whole_bytes(one), 1, false});
     } else {
-      cost.collectives.push_back({Axis::ulysses, Pattern::all_to_all, one, 4, false});
+      cost.collectives.push_back({Axis::ulysses, Pattern::all_to_all, whole_bytes(one), 4, false});
     }
     extra_bytes += 4 * 2 * kPackPasses * rows * heads_of_tensor * row_bytes;
   }
@@ -100,10 +104,10 @@ BlockCost ComputeCost::block(BlockKind kind, const Visit& visit) const {
     const double keys_and_values = 2 * key_rows * heads * row_bytes;
     if (implementation_.ring_gathers) {
       cost.collectives.push_back(
-          {Axis::ring, Pattern::all_gather, keys_and_values / 2 * (ring_ - 1), 2, false});
+          {Axis::ring, Pattern::all_gather, whole_bytes(keys_and_values / 2 * (ring_ - 1)), 2, false});
     } else {
       cost.collectives.push_back(
-          {Axis::ring, Pattern::pass_on, keys_and_values, static_cast<int>(ring_) - 1, true});
+          {Axis::ring, Pattern::exchange, whole_bytes(keys_and_values), static_cast<int>(ring_) - 1, true});
       extra_bytes += (ring_ - 1) * kMergePasses * query_rows * heads * row_bytes / element_ * kFp32;
     }
   }

@@ -31,16 +31,17 @@ Mesh::Mesh() {
   for (const Axis axis : kAxes) degrees_[axis] = 1;
 }
 
-std::map<Axis, int> parse_degrees(std::string_view text) {
+std::map<Axis, int> parse_degrees(std::string_view text, std::optional<int> num_ranks) {
   std::map<Axis, int> degrees;
+  const std::string most = num_ranks ? cat(" to ", *num_ranks, " (the ranks of this job)") : " or more";
   for (const std::string& item : split(text, ',')) {
     const size_t equals = item.find('=');
     const auto degree = equals == std::string::npos ? std::nullopt : parse_int(trim(item.substr(equals + 1)));
-    if (!degree || *degree < 1 || *degree > kMostRanks) {
+    if (!degree || *degree < 1 || *degree > num_ranks.value_or(kMostRanks)) {
       if (equals != std::string::npos) axis_from_name(trim(item.substr(0, equals)));
-      throw ConfigError(cat("mesh '", text, "' must be AXIS=DEGREE[,…] with degrees of 1 to ", kMostRanks,
-                            ", found '", item, "'"),
-                        "for example --mesh ulysses=2,data=2, or --mesh auto");
+      throw ConfigError(
+          cat("mesh '", text, "' must be AXIS=DEGREE[,…] with degrees of 1", most, ", found '", item, "'"),
+          "for example --mesh ulysses=2,data=2, or --mesh auto");
     }
     const Axis axis = axis_from_name(trim(item.substr(0, equals)));
     if (!degrees.emplace(axis, static_cast<int>(*degree)).second)
@@ -50,7 +51,7 @@ std::map<Axis, int> parse_degrees(std::string_view text) {
 }
 
 Mesh Mesh::parse(std::string_view text, int num_ranks, Ranks ranks) {
-  const std::map<Axis, int> given = parse_degrees(text);
+  const std::map<Axis, int> given = parse_degrees(text, num_ranks);
   Mesh mesh;
   for (const auto& [axis, degree] : given) mesh.degrees_[axis] = degree;
   int product = 1;
@@ -62,8 +63,7 @@ Mesh Mesh::parse(std::string_view text, int num_ranks, Ranks ranks) {
   }
   const int inner = mesh.inner_size();
   const bool may_leave_some = ranks == Ranks::up_to;
-  if (!given[static_cast<size_t>(Axis::data)] &&
-      (num_ranks % inner == 0 || (may_leave_some && inner <= num_ranks))) {
+  if (!given.contains(Axis::data) && (num_ranks % inner == 0 || (may_leave_some && inner <= num_ranks))) {
     mesh.degrees_[Axis::data] = num_ranks / inner;
   }
   if (mesh.size() > num_ranks || (mesh.size() < num_ranks && !may_leave_some)) {

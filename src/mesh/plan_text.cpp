@@ -201,7 +201,7 @@ std::string explain(const PlannedMesh& planned, double one_device_step_s) {
     if (seconds == 0) continue;
     const AxisCost& each = planned.kinds.front().axes[static_cast<size_t>(axis)];
     line(cat("  ", axis_name(axis), " over ", to_string(each.level)),
-         cat(ms(seconds), " (a call ", fixed(each.start_s * 1e6, 0), " µs, ",
+         cat(ms(seconds), " (a call ", fixed(each.seconds(Pattern::exchange, 0, 2) * 1e6, 0), " µs, ",
              fixed(1 / std::max(each.next_s_per_byte, 1e-30) / 1e9, 1), " GB/s to the next)"));
   }
   if (cost.hidden_s > 0) line("  of these beside attention", cat("−", ms(cost.hidden_s)));

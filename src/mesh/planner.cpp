@@ -395,7 +395,9 @@ PlannedMesh plan_one(const Router& router, const PlanRequest& request, const Mes
     throw ConfigError(cat("mesh ", mesh.to_string(), ": ", *why),
                       "see 'ditmesh plan' for those that can be run");
   }
-  return Planner(router, request).evaluate_placed(mesh, placement);
+  PlanRequest of_placement = request;
+  of_placement.devices = placement.devices;
+  return Planner(router, of_placement).evaluate_placed(mesh, placement);
 }
 
 }  // namespace ditmesh

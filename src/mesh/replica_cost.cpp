@@ -30,11 +30,11 @@ BlockTime ReplicaTimes::block(BlockKind kind, const Visit& visit) const {
   double beside_s = 0;
   for (const Collective& each : cost.collectives) {
     const size_t axis = index(each.axis);
-    const double seconds =
-        each.calls * axes_[axis].seconds(each.pattern, each.bytes, task_.mesh.degree(each.axis));
+    const double seconds = each.calls * axes_[axis].seconds(each.pattern, static_cast<double>(each.bytes),
+                                                            task_.mesh.degree(each.axis));
     time.axis_s[axis] += seconds;
-    time.axis_bytes[axis] += each.bytes * each.calls;
-    (each.beside_attention ? beside_s : time.exposed_s) += seconds;
+    time.axis_bytes[axis] += static_cast<double>(each.bytes) * each.calls;
+    (each.overlapped ? beside_s : time.exposed_s) += seconds;
   }
   if (beside_s > 0) {
     // While the last of a ring's parts is attended to, nothing more is on its way.
@@ -83,7 +83,7 @@ StageTime ReplicaTimes::stage(int stage, const VisitTime& visit) const {
   }
   if (num_stages() > 1) {
     time.send_s =
-        axes_[index(Axis::pipeline)].seconds(Pattern::pass_on, sent_bytes(stage, visit.visit), num_stages());
+        axes_[index(Axis::pipeline)].seconds(Pattern::exchange, sent_bytes(stage, visit.visit), num_stages());
   }
   return time;
 }

@@ -10,8 +10,6 @@ namespace {
 
 constexpr std::array<std::string_view, 8> kKinds = {"embed",      "blocks", "send",      "receive",
                                                     "collective", "head",   "scheduler", "decode"};
-constexpr std::array<std::string_view, 5> kPatterns = {"all_to_all", "all_gather", "reduce_scatter",
-                                                       "exchange", "broadcast"};
 constexpr std::array<std::string_view, 3> kPayloads = {"rows", "latents", "prediction"};
 
 std::string place_of(const Operation& operation) {
@@ -43,7 +41,6 @@ std::string held_of(const Operation& operation) {
 }  // namespace
 
 std::string_view to_string(OperationKind kind) { return kKinds[static_cast<size_t>(kind)]; }
-std::string_view to_string(Pattern pattern) { return kPatterns[static_cast<size_t>(pattern)]; }
 std::string_view to_string(Payload payload) { return kPayloads[static_cast<size_t>(payload)]; }
 
 std::string to_string(const Operation& operation) {

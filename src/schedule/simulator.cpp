@@ -34,7 +34,7 @@ class Simulator {
         costs_(costs),
         options_(options),
         network_(link_rates(router)),
-        shapes_(router, devices),
+        shapes_(router, devices, [&costs](Level level) { return costs.link_share(level); }),
         groups_(schedule.mesh) {
     const int size = schedule.mesh.size();
     if (static_cast<int>(devices.size()) != size) {
@@ -221,7 +221,8 @@ class Simulator {
     transfer.group = met->group;
     transfer.axis = verb.axis;
     count_bytes(*transfer.shape, met->all_bytes);
-    const double start_s = costs_.start_seconds(verb.pattern, static_cast<int>(ranks.size()));
+    const double start_s =
+        costs_.start_seconds(verb.pattern, static_cast<int>(ranks.size()), transfer.shape->level);
     start(transfer, met->calls * (start_s + transfer.shape->latency_s));
   }
 
@@ -325,7 +326,8 @@ class Simulator {
     transfer.channel = pair;
     channel.sent.pop_front();
     count_bytes(*transfer.shape, transfer.flow_bytes);
-    start(transfer, costs_.start_seconds(Pattern::exchange, 2) + transfer.shape->latency_s);
+    start(transfer,
+          costs_.start_seconds(Pattern::exchange, 2, transfer.shape->level) + transfer.shape->latency_s);
   }
 
   void end_message(const std::pair<int, int>& pair) {

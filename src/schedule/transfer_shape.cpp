@@ -14,11 +14,14 @@ void take_loads(const std::map<int, double>& flows, TransferShape& shape) {
 
 void TransferShapes::add_flow(int from, int to, std::map<int, double>& flows, TransferShape& shape) const {
   const Route route = router_.route(devices_[static_cast<size_t>(from)], devices_[static_cast<size_t>(to)]);
-  for (const int link : route.links) flows[link] += 1;
+  const double share = link_share_(route.level);
+  for (const int link : route.links) flows[link] += 1 / share;
   // Narrower than its links where data goes through the host's memory.
-  if (route.bytes_per_s > 0 && (shape.most_bytes_per_s == 0 || route.bytes_per_s < shape.most_bytes_per_s)) {
-    shape.most_bytes_per_s = route.bytes_per_s;
+  const double most_bytes_per_s = route.bytes_per_s * share;
+  if (most_bytes_per_s > 0 && (shape.most_bytes_per_s == 0 || most_bytes_per_s < shape.most_bytes_per_s)) {
+    shape.most_bytes_per_s = most_bytes_per_s;
   }
+  shape.level = std::max(shape.level, route.level);
   shape.latency_s = std::max(shape.latency_s, route.latency_s);
   shape.num_flows += 1;
   shape.flows[static_cast<size_t>(route.level)] += 1;

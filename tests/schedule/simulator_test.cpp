@@ -27,7 +27,9 @@ class SimpleCosts : public OperationCosts {
     return 1e-5 * rows * static_cast<double>(operation.blocks.size());
   }
   double attention_share(const Operation& /*operation*/) const override { return 0.5; }
-  double start_seconds(Pattern /*pattern*/, int /*num_ranks*/) const override { return start_s; }
+  double start_seconds(Pattern /*pattern*/, int /*num_ranks*/, Level /*level*/) const override {
+    return start_s;
+  }
 
   double start_s = 0;
 };

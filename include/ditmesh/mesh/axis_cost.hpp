@@ -14,7 +14,8 @@ namespace ditmesh {
 /// Of the groups along one axis, all talking at once with those of the same axis in the replicas beside.
 struct AxisCost {
   Level level = Level::self;  // of the farthest two members
-  double start_s = 0;         // of a call, whatever its size
+  DeviceKind kind = DeviceKind::gpu;
+  double latency_s = 0;  // of the longest way
   double all_to_all_s_per_byte = 0;
   double next_s_per_byte = 0;             // to the next member of the group
   std::map<Level, double> level_share{};  // of the bytes to the next member and to all
@@ -23,6 +24,11 @@ struct AxisCost {
   double seconds(Pattern pattern, double bytes, int group_size) const;
   bool operator==(const AxisCost&) const = default;
 };
+
+/// Of starting a call, latencies of the way apart.
+double start_s(Pattern pattern, int num_ranks, Level level, DeviceKind kind);
+/// The share of a link's bandwidth that messages between ranks get.
+double reached_share(Level level);
 
 using AxisCosts = std::array<AxisCost, kAxes.size()>;
 

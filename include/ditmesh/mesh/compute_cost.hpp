@@ -6,27 +6,12 @@
 
 #include "ditmesh/mesh/device_speed.hpp"
 #include "ditmesh/mesh/implementation.hpp"
+#include "ditmesh/mesh/collective.hpp"
 #include "ditmesh/mesh/mesh.hpp"
 #include "ditmesh/mesh/model_shape.hpp"
 #include "ditmesh/mesh/workload.hpp"
 
 namespace ditmesh {
-
-/// How the ranks of a group talk; each sends `bytes` in a call, to all others together.
-///   all_to_all       to every other rank as much
-///   all_gather       its part to the next rank, then what came, and so on (reduce_scatter alike)
-///   pass_on          to the next rank of the ring
-enum class Pattern { all_to_all, all_gather, reduce_scatter, pass_on };
-
-struct Collective {
-  Axis axis = Axis::tensor;
-  Pattern pattern = Pattern::all_to_all;
-  double bytes = 0;  // of a call
-  int calls = 1;
-  bool beside_attention = false;  // goes on while the device attends to what came before
-
-  bool operator==(const Collective&) const = default;
-};
 
 /// Those of a block: a few, and no memory is asked for.
 class Collectives {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "ditmesh/base/range.hpp"
-#include "ditmesh/mesh/mesh.hpp"
+#include "ditmesh/mesh/collective.hpp"
 #include "ditmesh/mesh/model_shape.hpp"
 
 namespace ditmesh {
@@ -16,24 +16,9 @@ namespace ditmesh {
 enum class OperationKind : uint8_t { embed, blocks, send, receive, collective, head, scheduler, decode };
 std::string_view to_string(OperationKind kind);
 
-enum class Pattern : uint8_t { all_to_all, all_gather, reduce_scatter, exchange, broadcast };
-std::string_view to_string(Pattern pattern);
-
 /// What goes over the wire: token rows of the model's width, latents, or what the head says of them.
 enum class Payload : uint8_t { rows, latents, prediction };
 std::string_view to_string(Payload payload);
-
-/// A verb of the ranks that differ only along `axis`; all of them call it in the same order. `exchange` goes
-/// to the next rank and comes from the one before; `broadcast` comes from the last rank.
-struct Collective {
-  Axis axis = Axis::tensor;
-  Pattern pattern = Pattern::all_gather;
-  int64_t bytes = 0;        // that this rank sends in one call, counted as Communicator counts them
-  int calls = 1;            // by each block
-  bool overlapped = false;  // with the block's attention
-
-  bool operator==(const Collective&) const = default;
-};
 
 /// Keys and values that attention reads: of the run `tokens` of joint positions, as they were at `step`.
 struct CacheRead {

@@ -21,7 +21,9 @@ class OperationCosts {
   virtual double attention_share(const Operation& operation) const = 0;
   /// Of starting one call of a verb, whatever its bytes: launches and meeting. A send counts as an exchange
   /// of 2 ranks.
-  virtual double start_seconds(Pattern pattern, int num_ranks) const = 0;
+  virtual double start_seconds(Pattern pattern, int num_ranks, Level level) const = 0;
+  /// The share of the links' bandwidth that transfers of this level get.
+  virtual double link_share(Level /*level*/) const { return 1; }
 };
 
 struct SimulationOptions {
