@@ -14,9 +14,9 @@ namespace ditmesh {
 /// The node of each rank: its host. DITMESH_TEST_NODES=a,a,b plays others.
 std::vector<std::string> nodes_of_ranks(const MpiSession& mpi);
 
-/// All ranks together; the same on all. One rank of each node looks at it; what they found goes to rank 0
-/// along a tree, is merged there with what Slurm says of the network, and goes back: O(log ranks) messages a
-/// rank. Throws AgreedError.
+/// All ranks together; the same on all. One rank of each node looks at it, but for GPUs: each rank may see
+/// others of them. What they found goes to rank 0 along a tree, is merged there with what Slurm says of the
+/// network, and goes back: O(log ranks) messages a rank. Throws AgreedError.
 TopologyReading discover_cluster(const MpiSession& mpi, const std::vector<std::string>& nodes);
 
 /// Of this process.

@@ -34,16 +34,15 @@ StartReport report_of(const MpiSession& mpi, bool with_devices) {
   report.rank.node = MpiSession::host_name();
   if (with_devices) report.rank.visible = visible_devices(mpi.rank());
   report.rank.cores = bound_cores();
-  report.speaks_for_node = mpi.node_rank() == 0;
-  if (!report.speaks_for_node) return report;
-  if (with_devices) {
+  if (!report.rank.visible.empty()) {
     std::string problem;  // without NVML a device counts as healthy
     for (const NvmlGpu& gpu : read_nvml(problem)) {
       if (!gpu.fault.empty()) report.faults[gpu.bus_id] = gpu.fault;
     }
   }
+  report.speaks_for_node = mpi.node_rank() == 0;
   // A single rank keeps all cores that it has.
-  if (mpi.node_size() > 1) report.numa_domains = numa_domains(read_host_tree());
+  if (report.speaks_for_node && mpi.node_size() > 1) report.numa_domains = numa_domains(read_host_tree());
   return report;
 }
 
@@ -78,10 +77,9 @@ JobStart start_of(const std::vector<StartReport>& reports) {
   JobStart start;
   for (const StartReport& report : reports) {
     start.ranks.push_back(report.rank);
-    if (!report.speaks_for_node) continue;
     for (const auto& [device, fault] : report.faults)
       start.faults[cat(report.rank.node, " ", device)] = fault;
-    start.numa_domains[report.rank.node] = report.numa_domains;
+    if (report.speaks_for_node) start.numa_domains[report.rank.node] = report.numa_domains;
   }
   return start;
 }

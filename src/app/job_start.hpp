@@ -22,7 +22,7 @@ struct JobStart {
   std::vector<std::string> unhealthy() const;
 };
 
-/// What one rank says of itself; the first rank of a node of the node too.
+/// What one rank says of itself and its devices; the first rank of a node of the node too.
 struct StartReport {
   RankStart rank{};
   bool speaks_for_node = false;

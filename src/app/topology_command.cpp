@@ -94,6 +94,8 @@ ExitCode run_on_ranks(const Command& command, const ProgramArguments& arguments,
       if (launch.slurm_task != 0) return ExitCode::environment;
       throw AgreedError(ExitCode::environment, trouble->rule, trouble->remedy);
     }
+    if (mpi.rank() == 0 && environment_variable("DITMESH_TEST_NODES"))
+      make_log().warning("DITMESH_TEST_NODES is set: nodes are played");
     share_error(mpi, [&] { check_measure(*options, mpi.size()); });
     TopologyReading reading;
     if (options->has("from")) {

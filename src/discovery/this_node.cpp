@@ -149,10 +149,14 @@ TopologyReading cluster_of(const HostTree& tree, const std::vector<NvmlGpu>& gpu
   return builder.finish();
 }
 
+TopologyReading discover_this_node(const std::string& host, const std::vector<NvmlGpu>& gpus) {
+  return cluster_of(read_host_tree(), gpus, find_nics("/sys"), "/sys", host);
+}
+
 TopologyReading discover_this_node(const std::string& host) {
   std::string problem;
   const std::vector<NvmlGpu> gpus = read_nvml(problem);
-  TopologyReading reading = cluster_of(read_host_tree(), gpus, find_nics("/sys"), "/sys", host);
+  TopologyReading reading = discover_this_node(host, gpus);
   if (!problem.empty()) reading.remarks.push_back(problem);
   return reading;
 }

@@ -157,13 +157,14 @@ TEST(Doctor, FindsDevicesThatTheProgramCannotUse) {
 
 TEST(JobStart, IsPutTogetherFromWhatEachRankSays) {
   StartReport first{{"a", {"0000:01:00.0"}, {0, 1}}, true, {{"0000:01:00.0", "hot"}}, {{0, 1}}};
-  StartReport second{{"a", {}, {0, 1}}, false, {}, {}};
+  StartReport second{{"a", {}, {0, 1}}, false, {{"0000:02:00.0", "cold"}}, {}};
   const JobStart start =
       start_of({StartReport::from_text(first.to_text()), StartReport::from_text(second.to_text())});
   ASSERT_EQ(start.ranks.size(), 2U);
   EXPECT_EQ(start.ranks[0].visible, first.rank.visible);
   EXPECT_EQ(start.ranks[1].cores, second.rank.cores);
-  EXPECT_EQ(start.faults, (std::map<std::string, std::string>{{"a 0000:01:00.0", "hot"}}));
+  EXPECT_EQ(start.faults,
+            (std::map<std::string, std::string>{{"a 0000:01:00.0", "hot"}, {"a 0000:02:00.0", "cold"}}));
   EXPECT_EQ(start.numa_domains.at("a"), first.numa_domains);
 }
 

@@ -31,4 +31,12 @@ struct NvmlGpu {
 /// loaded at run time. `problem` says why a library that is there does not answer, or is empty.
 std::vector<NvmlGpu> read_nvml(std::string& problem);
 
+/// On their way between processes.
+std::string to_text(const std::vector<NvmlGpu>& gpus);
+std::vector<NvmlGpu> gpus_from_text(const std::string& text);
+
+/// What several processes of a host see together, by PCI address: batch systems may show each its own GPUs
+/// alone.
+std::vector<NvmlGpu> unite(const std::vector<std::vector<NvmlGpu>>& seen);
+
 }  // namespace ditmesh

@@ -18,7 +18,10 @@ TopologyReading cluster_of(const HostTree& tree, const std::vector<NvmlGpu>& gpu
                            const std::vector<FoundNic>& nics, const std::filesystem::path& sysfs,
                            const std::string& host);
 
-/// The same, looked up on this host.
+/// The same, looked up on this host, with the GPUs that `gpus` has: of other processes too.
+TopologyReading discover_this_node(const std::string& host, const std::vector<NvmlGpu>& gpus);
+
+/// The same with the GPUs that this process sees.
 TopologyReading discover_this_node(const std::string& host);
 
 }  // namespace ditmesh
