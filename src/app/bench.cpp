@@ -8,6 +8,7 @@
 #include <iomanip>
 #include <iostream>
 
+#include "calibrate.hpp"
 #include "command.hpp"
 #include "ditmesh/base/file.hpp"
 #include "ditmesh/base/json.hpp"
@@ -17,6 +18,7 @@
 #include "ditmesh/kernels/device.hpp"
 #include "ditmesh/logging/logging.hpp"
 #include "ditmesh/model/flux_pipeline.hpp"
+#include "ditmesh/topology/cluster_json.hpp"
 #include "rank_device.hpp"
 #include "version.hpp"
 
@@ -28,13 +30,17 @@ CommandSpec bench_spec() {
   CommandSpec spec;
   spec.name = "bench";
   spec.summary = "Measures the parts of a model on this rank's device; on several ranks all at once.";
-  spec.usage = "--model NAME|DIR [options]";
+  spec.usage = "(--model NAME|DIR | --calibrate) [options]";
   spec.examples = {"ditmesh bench --model flux.1-dev --to results/flux.1-dev-h200.json",
-                   "mpirun -n 2 ditmesh bench --model flux-small --height 256 --width 256 --device cpu"};
+                   "mpirun -n 2 ditmesh bench --model flux-small --height 256 --width 256 --device cpu",
+                   "ditmesh bench --calibrate --to my-gpu.json"};
   spec.add_group("What is measured",
-                 {required({"model", OptionKind::text, "NAME|DIR", "",
-                            cat("a built-in shape with random weights (", join(built_in_names(), ", "),
-                                ") or a diffusers folder")}),
+                 {{"model", OptionKind::text, "NAME|DIR", "",
+                   cat("a built-in shape with random weights (", join(built_in_names(), ", "),
+                       ") or a diffusers folder")},
+                  {"calibrate", OptionKind::flag, "", "",
+                   "measure the device instead: what it reaches of its peak, as the planner wants it "
+                   "(topology/devices)"},
                   {"height", OptionKind::integer, "PIXELS", "1024", "of the picture", {}, 1, 16384},
                   {"width", OptionKind::integer, "PIXELS", "1024", "of the picture", {}, 1, 16384},
                   {"batch", OptionKind::integer, "N", "1", "pictures at once", {}, 1, 1024},
@@ -59,6 +65,7 @@ CommandSpec bench_spec() {
 struct Timing {
   std::string name;
   std::vector<double> ms;  // sorted
+  PeakMemory memory = {};
 
   double quantile(double q) const {
     return ms[static_cast<size_t>(std::lround(q * static_cast<double>(ms.size() - 1)))];
@@ -68,7 +75,8 @@ struct Timing {
 template <typename Run>
 Timing measure(const std::string& name, int64_t warm_ups, int64_t repeats, const at::Device& device,
                Run run) {
-  Timing timing{name, {}};
+  Timing timing{name, {}, {}};
+  reset_peak(device);
   for (int64_t i = -warm_ups; i < repeats; ++i) {
     synchronize(device);
     const auto start = std::chrono::steady_clock::now();
@@ -79,6 +87,7 @@ Timing measure(const std::string& name, int64_t warm_ups, int64_t repeats, const
     if (i >= 0) timing.ms.push_back(ms);
   }
   std::sort(timing.ms.begin(), timing.ms.end());
+  timing.memory = peak_memory(device);
   return timing;
 }
 
@@ -131,7 +140,9 @@ ExitCode run_on_ranks(const FluxDescription& model, const Options& options, cons
                     {"min_ms", timing.ms.front()},
                     {"median_ms", timing.quantile(0.5)},
                     {"p95_ms", timing.quantile(0.95)},
-                    {"max_ms", timing.ms.back()}});
+                    {"max_ms", timing.ms.back()},
+                    {"tensor_bytes", timing.memory.tensor_bytes},
+                    {"reserved_bytes", timing.memory.reserved_bytes}});
   }
   const auto all = mpi.all_gather(mine.dump());
   if (mpi.rank() != 0) return ExitCode::done;
@@ -139,7 +150,7 @@ ExitCode run_on_ranks(const FluxDescription& model, const Options& options, cons
   std::cout << model.name << ", " << options.text("height") << "x" << options.text("width") << ", batch "
             << options.text("batch") << ", " << device.describe() << ", " << counted(mpi.size(), "rank")
             << "; ms per call after " << options.text("warm-ups") << " warm-ups\n\n"
-            << "rank  part              repeats       min    median       p95       max\n";
+            << "rank  part              repeats       min    median       p95       max      memory\n";
   Json ranks = Json::array();
   for (size_t rank = 0; rank < all.size(); ++rank) {
     ranks.push_back(Json::parse(all[rank]));
@@ -150,6 +161,8 @@ ExitCode run_on_ranks(const FluxDescription& model, const Options& options, cons
       for (const char* figure : {"min_ms", "median_ms", "p95_ms", "max_ms"}) {
         std::cout << std::fixed << std::setprecision(2) << std::setw(10) << part[figure].get<double>();
       }
+      const auto bytes = part["tensor_bytes"].get<uint64_t>();
+      std::cout << std::setw(12) << (bytes > 0 ? human_bytes(bytes) : "-");
       std::cout << "\n";
     }
   }
@@ -164,6 +177,23 @@ ExitCode run_on_ranks(const FluxDescription& model, const Options& options, cons
   return ExitCode::done;
 }
 
+// One rank's device; the others wait.
+ExitCode run_calibration(const Options& options, const MpiSession& mpi, const Log& log) {
+  const c10::InferenceMode no_gradients;
+  const RankDevice device = choose_device(options, mpi, log);
+  if (mpi.rank() == 0) {
+    const DeviceModel model = calibrate(device);
+    const std::string text = to_json(model).dump(2) + "\n";
+    if (options.has("to")) {
+      write_file_atomically(options.text("to"), text);
+      log.info(cat(model.name, ", ", device.describe(), ": ", options.text("to")));
+    } else {
+      std::cout << text;
+    }
+  }
+  return ExitCode::done;
+}
+
 ExitCode run_bench(const Command& command, const ProgramArguments& arguments) {
   const MpiSession mpi(arguments.argc, arguments.argv, abort_on_trouble(command));
   const Log log = make_log();
@@ -171,7 +201,15 @@ ExitCode run_bench(const Command& command, const ProgramArguments& arguments) {
   if (mpi.rank() == 0) {
     try {
       if (const auto options = resolve_options(command, arguments.after_command)) {
-        const std::string& name = options->text("model");
+        if (options->has("model") == options->flag("calibrate")) {
+          throw ConfigError(options->has("model") ? "--model and --calibrate are both given"
+                                                  : "there is nothing to measure",
+                            "give a model with --model, or --calibrate for the device itself");
+        }
+        if (options->has("to") && std::filesystem::exists(options->text("to"))) {
+          throw ConfigError(cat("--to ", options->text("to"), " is there already"), "name a new file");
+        }
+        const std::string name = options->has("model") ? options->text("model") : built_in_names().front();
         const auto built_in = built_in_flux(name);
         if (!built_in && !std::filesystem::is_directory(name) && name.find('/') == std::string::npos) {
           throw ConfigError(cat("--model: there is no built-in shape and no folder '", name, "'",
@@ -181,9 +219,6 @@ ExitCode run_bench(const Command& command, const ProgramArguments& arguments) {
         const FluxDescription model = built_in ? *built_in : read_flux_folder(name, find_model(name));
         model.check_size(options->integer("height"), options->integer("width"));
         if (!built_in) check_flux_folder(model);
-        if (options->has("to") && std::filesystem::exists(options->text("to"))) {
-          throw ConfigError(cat("--to ", options->text("to"), " is there already"), "name a new file");
-        }
         text = options->to_json().dump();
       } else {
         text = "0";
@@ -197,6 +232,7 @@ ExitCode run_bench(const Command& command, const ProgramArguments& arguments) {
   if (text.front() != '{') return static_cast<ExitCode>(*parse_int(text));
   return run_together(mpi, command, [&] {
     const Options options = Options::from_json(Json::parse(text));
+    if (options.flag("calibrate")) return run_calibration(options, mpi, log);
     const std::string& name = options.text("model");
     const auto built_in = built_in_flux(name);
     return run_on_ranks(built_in ? *built_in : read_flux_folder(name, find_model(name)), options, mpi, log);

@@ -4,11 +4,14 @@
 
 #include <iostream>
 
+#include "cluster_discovery.hpp"
 #include "command.hpp"
 #include "ditmesh/base/text.hpp"
 #include "ditmesh/logging/logging.hpp"
 #include "generate_job.hpp"
 #include "generate_options.hpp"
+#include "plan_options.hpp"
+#include "rank_errors.hpp"
 #include "rank_facts.hpp"
 #include "signals.hpp"
 #include "version.hpp"
@@ -21,11 +24,13 @@ namespace {
 struct Decision {
   int exit_code = 0;
   bool leave = false;
+  bool forecast = false;  // first look at the nodes together
   std::string options;
 };
 
 std::string pack(const Decision& decision) {
-  return cat(decision.exit_code, ' ', decision.leave ? 1 : 0, '\n', decision.options);
+  return cat(decision.exit_code, ' ', decision.leave ? 1 : 0, ' ', decision.forecast ? 1 : 0, '\n',
+             decision.options);
 }
 
 Decision unpack(const std::string& text) {
@@ -34,6 +39,7 @@ Decision unpack(const std::string& text) {
   const auto head = split(text.substr(0, end), ' ');
   decision.exit_code = static_cast<int>(*parse_int(head[0]));
   decision.leave = head[1] == "1";
+  decision.forecast = head[2] == "1";
   decision.options = text.substr(end + 1);
   return decision;
 }
@@ -64,7 +70,7 @@ Decision decide(const Command& command, const ProgramArguments& arguments, const
         const auto trouble = trouble_of(launch);
         if (trouble && !options->has("part")) {  // parts are worlds of their own
           // All of them find the same: the first says it.
-          if (launch.slurm_task != 0) return {static_cast<int>(ExitCode::environment), true, {}};
+          if (launch.slurm_task != 0) return {static_cast<int>(ExitCode::environment), true, false, {}};
           throw EnvironmentError(trouble->rule, trouble->remedy);
         }
         mpi.set_timeout(static_cast<double>(options->integer("timeout")));
@@ -74,6 +80,9 @@ Decision decide(const Command& command, const ProgramArguments& arguments, const
           prepared->look_at_output(log);
           std::cout << prepared->describe();
           decision.leave = true;
+          decision.forecast = !options->has("cluster");
+          if (!decision.forecast)
+            std::cout << prepared->forecast(read_cluster_source(options->text("cluster")), mpi.size());
         } else {
           decision.options = prepared->settings().options.to_json().dump();
         }
@@ -82,10 +91,10 @@ Decision decide(const Command& command, const ProgramArguments& arguments, const
       }
     } catch (const Error& error) {
       print_error(command.spec.name, error.what());
-      decision = {static_cast<int>(error.exit_code()), true, {}};
+      decision = {static_cast<int>(error.exit_code()), true, false, {}};
     } catch (const std::exception& error) {
       print_error(command.spec.name, error.what());
-      decision = {static_cast<int>(ExitCode::defect), true, {}};
+      decision = {static_cast<int>(ExitCode::defect), true, false, {}};
     }
   }
   return unpack(mpi.broadcast(pack(decision)));
@@ -99,6 +108,13 @@ ExitCode run_generate(const Command& command, const ProgramArguments& arguments)
   std::unique_ptr<PreparedJob> prepared;
   const Decision decision =
       decide(command, arguments, launch_of(environment, mpi.size()), mpi, log, prepared);
+  if (decision.forecast) {
+    return run_together(mpi, command, [&] {
+      const Cluster cluster = discover_cluster(mpi, nodes_of_ranks(mpi)).cluster;
+      share_error(mpi, [&] { std::cout << prepared->forecast(cluster, mpi.size()); });
+      return ExitCode::done;
+    });
+  }
   if (decision.leave) return static_cast<ExitCode>(decision.exit_code);
   const c10::InferenceMode no_gradients;
   return run_together(mpi, command, [&] {

@@ -4,6 +4,7 @@
 
 #include "ditmesh/base/error.hpp"
 #include "ditmesh/base/text.hpp"
+#include "plan_options.hpp"
 #include "rank_device.hpp"
 
 namespace ditmesh {
@@ -94,33 +95,39 @@ CommandSpec generate_spec() {
        {"part", OptionKind::text, "I/N", "",
         "only the shards whose number modulo N is I, from 0: for array jobs; ditmesh index joins the "
         "parts"}});
-  spec.add_group("Ranks and devices",
-                 {{"mesh", OptionKind::text, "auto|AXIS=N,…", "auto",
-                   "the ranks' mesh; this version makes each picture on one rank (data=N)"},
-                  {"batch", OptionKind::integer, "N", "1", "pictures made together on a GPU", {}, 1, 1024},
-                  {"max-sequence-length",
-                   OptionKind::integer,
-                   "N",
-                   "",
-                   "tokens of the T5 prompt (default 512, without guidance embedding 256, at most "
-                   "tokenizer_2's model_max_length)",
-                   {},
-                   1,
-                   512},
-                  {"text-encoder",
-                   OptionKind::choice,
-                   "",
-                   "resident",
-                   "release drops the text encoders' weights after each window of prompts",
-                   {"resident", "release"}},
-                  {"prompt-cache",
-                   OptionKind::integer,
-                   "MIB",
-                   "1024",
-                   "memory for encoded prompts: as many as fit are encoded ahead",
-                   {},
-                   1,
-                   1e9}});
+  spec.add_group(
+      "Ranks and devices",
+      {{"mesh", OptionKind::text, "auto|AXIS=N,…", "auto",
+        "the ranks' mesh; this version makes each picture on one rank (data=N), --dry-run plans others"},
+       {"placement", OptionKind::text, "FILE", "",
+        "with --dry-run: which device each coordinate of the mesh gets (data=0,ulysses=1 HOST:DEVICE)"},
+       {"cluster", OptionKind::text, "SOURCE", "",
+        "with --dry-run: plan for this cluster (what topology --from reads), not for the hosts of the ranks"},
+       {"batch", OptionKind::integer, "N", "1", "pictures made together on a GPU", {}, 1, 1024},
+       {"max-sequence-length",
+        OptionKind::integer,
+        "N",
+        "",
+        "tokens of the T5 prompt (default 512, without guidance embedding 256, at most "
+        "tokenizer_2's model_max_length)",
+        {},
+        1,
+        512},
+       {"text-encoder",
+        OptionKind::choice,
+        "",
+        "resident",
+        "release drops the text encoders' weights after each window of prompts",
+        {"resident", "release"}},
+       {"prompt-cache",
+        OptionKind::integer,
+        "MIB",
+        "1024",
+        "memory for encoded prompts: as many as fit are encoded ahead",
+        {},
+        1,
+        1e9}});
+  spec.add_group("Ranks and devices", mesh_options());
   spec.add_group("Ranks and devices", device_options());
   spec.add_group(
       "Going on with an earlier job",
@@ -145,7 +152,8 @@ CommandSpec generate_spec() {
         "keep the job's state there as Prometheus reads it (name it NAME.prom): samples, images/s, time "
         "left, "
         "seconds by phase, memory"},
-       {"dry-run", OptionKind::flag, "", "", "check all input, say what would be done, write nothing"}});
+       {"dry-run", OptionKind::flag, "", "",
+        "check all input, say what would be done, where and how fast, write nothing"}});
   return spec;
 }
 

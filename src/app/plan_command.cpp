@@ -149,7 +149,7 @@ ExitCode run_plan(const Command& command, const ProgramArguments& arguments) {
                                                   : discover_this_node(MpiSession::host_name()).cluster;
   const Router router(cluster);
   const PlanRequest request = read_request(*options, router.cluster());
-  const Plan result = plan(router, request);
+  const MeshRanking result = rank_meshes(router, request);
   if (options->flag("json")) {
     std::cout << to_json(result, request, router.cluster()).dump(2) << "\n";
   } else {

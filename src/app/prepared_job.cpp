@@ -9,6 +9,7 @@
 #include "ditmesh/base/text.hpp"
 #include "ditmesh/base/unicode.hpp"
 #include "ditmesh/base/utc_time.hpp"
+#include "forecast.hpp"
 #include "generate_options.hpp"
 #include "job_coordinator.hpp"
 #include "rank_errors.hpp"
@@ -25,13 +26,27 @@ namespace fs = std::filesystem;
 constexpr int64_t kAhead = 64;
 constexpr int64_t kAheadOfRelease = 4096;
 
+// What is planned for other meshes is not run yet.
+void check_is_run(const Options& options, const Mesh& mesh) {
+  if (options.flag("dry-run")) return;
+  if (mesh.inner_size() != 1) {
+    throw ConfigError(cat("--mesh ", options.text("mesh"), ": this version makes each picture on one rank"),
+                      cat("use --mesh data=", mesh.size(), " or --mesh auto; --dry-run plans other meshes"));
+  }
+  for (const char* name : {"cluster", "placement", "stages"}) {
+    if (options.has(name))
+      throw ConfigError(cat("--", name, " only goes with --dry-run in this version"), "leave it out");
+  }
+  if (options.integer("patches") > 1)
+    throw ConfigError("--patches above 1 only goes with --dry-run in this version", "leave it out");
+}
+
 Mesh choose_mesh(const Options& options, int num_ranks) {
   const std::string& text = options.text("mesh");
-  const Mesh mesh = Mesh::parse(text == "auto" ? cat("data=", num_ranks) : text, num_ranks);
-  if (mesh.inner_size() != 1) {
-    throw ConfigError(cat("--mesh ", text, ": this version makes each picture on one rank"),
-                      cat("use --mesh data=", num_ranks, " or --mesh auto"));
-  }
+  const bool may_leave_some = options.flag("dry-run");
+  const Mesh mesh = Mesh::parse(text == "auto" ? cat("data=", num_ranks) : text, num_ranks,
+                                may_leave_some ? Mesh::Ranks::up_to : Mesh::Ranks::all);
+  check_is_run(options, mesh);
   return mesh;
 }
 
@@ -210,8 +225,7 @@ std::string PreparedJob::describe() const {
   }
   if (!image_format_.is_raw()) text += cat("  stored as ", image_format_, "\n");
   text += cat("  ", counted(static_cast<int64_t>(plan.shards.size()), "shard"), ", batches of at most ",
-              options_.integer("batch"), "\n  mesh ", mesh_.to_string(), ", ", human_bytes(model_bytes_),
-              " of weight files\n");
+              options_.integer("batch"), "\n  ", human_bytes(model_bytes_), " of weight files\n");
   if (!part_.is_whole()) {
     text += cat("  ", part_, " makes ", counted(counts_.total, "picture"), " of them in ",
                 counted(static_cast<int64_t>(record_.shards.size()), "shard"), "\n");
@@ -225,6 +239,16 @@ std::string PreparedJob::describe() const {
   for (const std::string& owner : lock_owners(options_.text("output")))
     text += cat("  a job writes there now: ", owner, "\n");
   return text;
+}
+
+std::string PreparedJob::forecast(const Cluster& cluster, int num_ranks) const {
+  const auto is_open = [this](int64_t sample) {
+    return known_.samples[static_cast<size_t>(sample)] == SampleStatus::missing;
+  };
+  const std::string text = ditmesh::forecast(
+      {options_, model_, settings_.max_sequence_length, samples_.plan, is_open, num_ranks, cluster});
+  if (options_.text("mesh") == "auto" || mesh_.inner_size() == 1) return text;
+  return text + "this version makes each picture on one rank: without --dry-run it refuses this mesh\n";
 }
 
 void PreparedJob::open_output(const Log& log) {

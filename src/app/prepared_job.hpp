@@ -18,6 +18,7 @@
 #include "ditmesh/dataset/shard.hpp"
 #include "ditmesh/job/coordinator.hpp"
 #include "ditmesh/mesh/mesh.hpp"
+#include "ditmesh/topology/cluster.hpp"
 #include "generate_settings.hpp"
 #include "metrics.hpp"
 #include "rank_device.hpp"
@@ -39,6 +40,8 @@ class PreparedJob {
 
   /// Several lines for people: samples, sizes, shards, mesh, what is done already. After look_at_output().
   std::string describe() const;
+  /// Where the job would run and how fast, several lines; the same way.
+  std::string forecast(const Cluster& cluster, int num_ranks) const;
 
   /// Takes the lock, compares again, and looks: the first that touches the output.
   void open_output(const Log& log);

@@ -63,6 +63,20 @@ double reserved_bytes(const at::Device& device) {
   return static_cast<double>(stats.reserved_bytes[kAll].current);
 }
 
+PeakMemory peak_memory(const at::Device& device) {
+  if (device.is_cpu()) return {};
+  const auto stats = at::getDeviceAllocator(device.type())->getDeviceStats(device.index());
+  constexpr auto kAll = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+  return {static_cast<uint64_t>(stats.allocated_bytes[kAll].peak),
+          static_cast<uint64_t>(stats.reserved_bytes[kAll].peak)};
+}
+
+void reset_peak(const at::Device& device) {
+  if (device.is_cpu()) return;
+  at::getDeviceAllocator(device.type())->emptyCache();
+  at::getDeviceAllocator(device.type())->resetPeakStats(device.index());
+}
+
 void DeviceTimer::mark() {
   if (device_.is_cpu()) {
     host_ns_.push_back(nanoseconds_now());

@@ -133,7 +133,8 @@ std::string reason_of(const PlannedMesh& planned, const PlanRequest& request, do
   return text;
 }
 
-std::string to_text(const Plan& plan, const PlanRequest& request, const Cluster& cluster, size_t most) {
+std::string to_text(const MeshRanking& plan, const PlanRequest& request, const Cluster& cluster,
+                    size_t most) {
   const Workload& work = request.workload;
   std::string text = cat(request.model.name, ", ", work.height, "×", work.width, ", ",
                          counted(work.steps, "step"), work.branches > 1 ? ", true CFG" : "", " on ",
@@ -164,7 +165,7 @@ std::string to_text(const Plan& plan, const PlanRequest& request, const Cluster&
   return text;
 }
 
-OrderedJson to_json(const Plan& plan, const PlanRequest& request, const Cluster& cluster) {
+OrderedJson to_json(const MeshRanking& plan, const PlanRequest& request, const Cluster& cluster) {
   OrderedJson json{{"model", request.model.name},
                    {"cluster", cluster.name},
                    {"devices", request.devices.size()},
@@ -182,6 +183,52 @@ OrderedJson to_json(const Plan& plan, const PlanRequest& request, const Cluster&
   list("approximate", plan.approximate);
   list("too_large", plan.too_large);
   return json;
+}
+
+std::string placement_picture(const Placement& placement, const Mesh& mesh, const Cluster& cluster) {
+  constexpr size_t kMostNodes = 16;
+  std::map<int, std::map<int, std::string>> nodes;  // node, device: what stands there
+  size_t width = 5;
+  for (int rank = 0; rank < mesh.size(); ++rank) {
+    const PerAxis coordinate = mesh.coordinate(rank);
+    std::vector<std::string> parts;
+    for (auto axis = kAxes.rbegin(); axis != kAxes.rend(); ++axis) {
+      if (mesh.degree(*axis) > 1) parts.push_back(cat(axis_name(*axis).front(), coordinate[*axis]));
+    }
+    const DeviceId id = placement.devices[static_cast<size_t>(rank)];
+    std::string& cell = nodes[id.node][id.device];
+    cell = parts.empty() ? "d0" : join(parts, " ");
+    width = std::max(width, cell.size());
+  }
+  for (const DeviceId& id : placement.spares) nodes[id.node][id.device] = "spare";
+  const auto padded = [](std::string text, size_t size) {
+    text.resize(std::max(size, text.size()), ' ');
+    return text;
+  };
+  size_t name_width = 0;
+  for (const auto& [node, unused] : nodes)
+    name_width = std::max(name_width, cluster.nodes[static_cast<size_t>(node)].name.size());
+  std::string text;
+  size_t shown = 0;
+  for (const auto& [node, devices] : nodes) {
+    if (shown++ == kMostNodes) {
+      text += cat("  and ", nodes.size() - kMostNodes, " more nodes\n");
+      break;
+    }
+    const Node& at = cluster.nodes[static_cast<size_t>(node)];
+    text += "  " + padded(at.name, name_width) + " ";
+    for (const auto& [device, cell] : devices)
+      text += cat(
+          " | ",
+          padded(cat(cluster.type_of(at).devices[static_cast<size_t>(device)].name, ": ", cell), width + 6));
+    text += "\n";
+  }
+  std::vector<std::string> letters;
+  for (auto axis = kAxes.rbegin(); axis != kAxes.rend(); ++axis) {
+    if (mesh.degree(*axis) > 1) letters.push_back(cat(axis_name(*axis).front(), " ", axis_name(*axis)));
+  }
+  if (!letters.empty()) text += cat("  (", join(letters, ", "), ")\n");
+  return text;
 }
 
 std::string explain(const PlannedMesh& planned, double one_device_step_s) {

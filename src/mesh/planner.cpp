@@ -128,8 +128,8 @@ class Planner {
     if (pools_.empty()) throw ConfigError("there are no devices to plan for", "look at 'ditmesh topology'");
   }
 
-  Plan run() {
-    Plan result;
+  MeshRanking run() {
+    MeshRanking result;
     result.one_device_step_s = one_device_step_s();
     for (const Mesh& inner : inner_meshes()) {
       if (obstacle(request_.model, request_.workload, inner)) continue;
@@ -139,7 +139,7 @@ class Planner {
       Workload patched = request_.workload;
       patched.patches = 2 * inner.degree(Axis::pipeline);
       if (obstacle(request_.model, patched, inner)) continue;
-      Plan apart;
+      MeshRanking apart;
       add(best_of(inner, patched), apart);
       result.approximate.insert(result.approximate.end(), apart.ranked.begin(), apart.ranked.end());
     }
@@ -274,7 +274,7 @@ class Planner {
     return candidates;
   }
 
-  void add(std::vector<PlannedMesh> candidates, Plan& result) const {
+  void add(std::vector<PlannedMesh> candidates, MeshRanking& result) const {
     const PlannedMesh* best = nullptr;
     for (const PlannedMesh& each : candidates) {
       // A larger batch must be worth its longer wait.
@@ -370,15 +370,15 @@ std::optional<std::string> obstacle(const ModelShape& model, const Workload& wor
   return std::nullopt;
 }
 
-Plan plan(const Router& router, const PlanRequest& request) {
-  Plan result = Planner(router, request).run();
+MeshRanking rank_meshes(const Router& router, const PlanRequest& request) {
+  MeshRanking result = Planner(router, request).run();
   if (result.ranked.empty() && result.too_large.empty()) {
     Mesh asked;
     for (const auto& [axis, degree] : request.degrees) asked = asked.with(axis, degree);
     const auto why = obstacle(request.model, request.workload, asked);
     PlanRequest open = request;
     open.degrees.clear();
-    const Plan others = Planner(router, open).run();
+    const MeshRanking others = Planner(router, open).run();
     throw ConfigError(
         cat("no mesh fits: ", why ? *why
                                   : cat(asked.to_string(), " has ", asked.size(), " ranks, there are ",

@@ -7,7 +7,7 @@ namespace ditmesh {
 namespace {
 
 // After its last branch a part has the next step's latents: of itself, or of all patches if those begin now.
-void add_latents(const Schedule& schedule, const Visit& visit, std::vector<LatentsMessage>& latents) {
+void add_latents(const Schedule& schedule, const StageVisit& visit, std::vector<LatentsMessage>& latents) {
   const int next = visit.step + 1;
   if (next == schedule.workload.steps) return;
   if (schedule.is_by_patches(visit.step) == schedule.is_by_patches(next)) {
@@ -30,7 +30,7 @@ PipelineOrder pipeline_order(const Schedule& schedule, const std::vector<int>& b
       for (size_t part = 0; part < num_parts; ++part) {
         if (step > 0) ++begun;
         for (const int branch : branches) {
-          Visit visit{batch, step, branch, part, begun, 0};
+          StageVisit visit{batch, step, branch, part, begun, 0};
           if (branch == branches.back()) add_latents(schedule, visit, order.latents);
           visit.sent_latents = order.latents.size();
           order.visits.push_back(visit);

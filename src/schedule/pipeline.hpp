@@ -20,7 +20,7 @@
 namespace ditmesh {
 
 /// A part of a batch in a step, on its way through the stages.
-struct Visit {
+struct StageVisit {
   int batch = 0;
   int step = 0;
   int branch = 0;
@@ -30,7 +30,7 @@ struct Visit {
   size_t needed_latents = 0;
   size_t sent_latents = 0;
 
-  bool operator==(const Visit&) const = default;
+  bool operator==(const StageVisit&) const = default;
 };
 
 /// The latents of a part of a step, which the last stage sends to the first.
@@ -44,7 +44,7 @@ struct LatentsMessage {
 
 /// The visits of ranks that do these branches, and the latents sent, both in order.
 struct PipelineOrder {
-  std::vector<Visit> visits{};
+  std::vector<StageVisit> visits{};
   std::vector<LatentsMessage> latents{};
 
   /// How many messages the first stage must have taken before it sends the visit on.

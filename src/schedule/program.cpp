@@ -12,7 +12,7 @@ namespace {
 
 // A part as this rank sees it.
 struct HeldPart {
-  Part part{};
+  TokenRun part{};
   Range tokens{};
   Range text{};
   Range image{};
@@ -35,7 +35,7 @@ class Generator {
   Program run() {
     const PipelineOrder order = pipeline_order(schedule_, branches_);
     for (size_t i = 0; i < order.visits.size(); ++i) {
-      const Visit& visit = order.visits[i];
+      const StageVisit& visit = order.visits[i];
       if (is_first()) {
         take_latents(order, visit.needed_latents);
         add(OperationKind::embed, visit);
@@ -62,7 +62,7 @@ class Generator {
 
   std::vector<HeldPart> held_parts(int step) const {
     std::vector<HeldPart> held;
-    for (const Part& part : schedule_.parts(step)) {
+    for (const TokenRun& part : schedule_.parts(step)) {
       const TokenLayout layout = schedule_.layout(part, coordinate_);
       HeldPart here{part, part.image, layout.text_held, layout.image_held, {}, {}};
       here.tokens.begin -= layout.num_text;
@@ -82,7 +82,7 @@ class Generator {
     return schedule_.is_by_patches(step) ? patches_[part] : whole_[part];
   }
 
-  Operation& add(OperationKind kind, const Visit& visit) {
+  Operation& add(OperationKind kind, const StageVisit& visit) {
     const HeldPart& part = held(visit.step, visit.part);
     Operation operation;
     operation.kind = kind;
@@ -97,7 +97,7 @@ class Generator {
   }
 
   // Head, scheduler, latents: they know no text.
-  Operation& add_image(OperationKind kind, const Visit& visit) {
+  Operation& add_image(OperationKind kind, const StageVisit& visit) {
     Operation& operation = add(kind, visit);
     operation.tokens = held(visit.step, visit.part).part.image;
     operation.text = {};
@@ -115,7 +115,7 @@ class Generator {
   }
 
   // Rows to or from the rank with the same tokens in another stage.
-  void message(OperationKind kind, const Visit& visit, int stage) {
+  void message(OperationKind kind, const StageVisit& visit, int stage) {
     Operation& operation = add(kind, visit);
     operation.payload = Payload::rows;
     operation.peer = rank_in_stage(stage);
@@ -138,7 +138,7 @@ class Generator {
 
   // Patch p reads what this step wrote up to and with itself, and what the step before wrote of the others:
   //   text and 3 patches, patch 1 of step 5:  text 0 1 of step 5, 2 of step 4
-  std::vector<CacheRead> reads(const Visit& visit) const {
+  std::vector<CacheRead> reads(const StageVisit& visit) const {
     const int64_t end = held(visit.step, visit.part).part.image.end;
     const int64_t all = schedule_.num_text() + schedule_.num_image();
     std::vector<CacheRead> reads = {{{0, end}, visit.step}};
@@ -146,7 +146,7 @@ class Generator {
     return reads;
   }
 
-  void blocks(const Visit& visit) {
+  void blocks(const StageVisit& visit) {
     const Range stage_blocks = schedule_.stages[static_cast<size_t>(stage())];
     const Range joint = {0, schedule_.model.num_joint_blocks};
     const Range single = {joint.end, schedule_.model.num_blocks()};
@@ -162,14 +162,14 @@ class Generator {
     }
   }
 
-  void collective(const Visit& visit, Payload payload, const Collective& verb) {
+  void collective(const StageVisit& visit, Payload payload, const Collective& verb) {
     Operation& operation = add_image(OperationKind::collective, visit);
     operation.payload = payload;
     operation.collectives = {verb};
   }
 
   void finish_visit(const PipelineOrder& order, size_t index) {
-    const Visit& visit = order.visits[index];
+    const StageVisit& visit = order.visits[index];
     add_image(OperationKind::head, visit);
     if (visit.branch != branches_.back()) return;
     if (schedule_.mesh.degree(Axis::cfg) == 2) {
@@ -189,9 +189,9 @@ class Generator {
   }
 
   // All image tokens to all ranks of the stage, axis by axis, fastest first, as the token layout deals them.
-  void gather_latents(const Visit& visit) {
+  void gather_latents(const StageVisit& visit) {
     std::vector<int64_t> counts(static_cast<size_t>(schedule_.shards()));
-    for (const Part& part : schedule_.parts(visit.step)) {
+    for (const TokenRun& part : schedule_.parts(visit.step)) {
       const auto shards = split_evenly(part.image.size(), schedule_.shards());
       for (size_t i = 0; i < counts.size(); ++i) counts[i] += shards[i];
     }
@@ -213,14 +213,14 @@ class Generator {
     }
   }
 
-  void add_all_latents(const Visit& visit, const Collective& verb) {
+  void add_all_latents(const StageVisit& visit, const Collective& verb) {
     Operation& operation = add_all(OperationKind::collective, visit);
     operation.payload = Payload::latents;
     operation.collectives = {verb};
   }
 
   // About the whole picture, whoever holds what of it.
-  Operation& add_all(OperationKind kind, const Visit& visit) {
+  Operation& add_all(OperationKind kind, const StageVisit& visit) {
     Operation operation;
     operation.kind = kind;
     operation.batch = visit.batch;
@@ -230,7 +230,7 @@ class Generator {
   }
 
   void finish_batch(int batch) {
-    const Visit end{batch, schedule_.workload.steps - 1};
+    const StageVisit end{batch, schedule_.workload.steps - 1};
     if (num_stages() > 1) {
       int64_t rows = 0;
       for (size_t part = 0; part < schedule_.parts(end.step).size(); ++part) {

@@ -65,10 +65,10 @@ int Schedule::shards() const {
   return mesh.degree(Axis::tensor) * mesh.degree(Axis::ulysses) * mesh.degree(Axis::ring);
 }
 
-std::vector<Part> Schedule::parts(int step) const {
+std::vector<TokenRun> Schedule::parts(int step) const {
   const int64_t first = num_text();
   if (!is_by_patches(step)) return {{kAllPatches, true, {first, first + num_image()}}};
-  std::vector<Part> patches;
+  std::vector<TokenRun> patches;
   for (int patch = 0; patch < workload.patches; ++patch) {
     const Range run = part_of(num_image(), workload.patches, patch);
     // Text goes through once; its keys and values stay for the other patches.
@@ -77,7 +77,7 @@ std::vector<Part> Schedule::parts(int step) const {
   return patches;
 }
 
-TokenLayout Schedule::layout(const Part& part, const PerAxis& coordinate) const {
+TokenLayout Schedule::layout(const TokenRun& part, const PerAxis& coordinate) const {
   return TokenLayout::on_mesh(part.has_text ? num_text() : 0, part.image.size(), mesh, coordinate);
 }
 

@@ -330,11 +330,11 @@ class Reader : private WordReader {
     }
   }
 
-  static Place place_at(const Spot& spot) {
-    static constexpr std::array<std::array<Place, 3>, 3> kGrid = {
-        {{Place::top_left, Place::top, Place::top_right},
-         {Place::left, Place::centre, Place::right},
-         {Place::bottom_left, Place::bottom, Place::bottom_right}}};
+  static PicturePlace place_at(const Spot& spot) {
+    static constexpr std::array<std::array<PicturePlace, 3>, 3> kGrid = {
+        {{PicturePlace::top_left, PicturePlace::top, PicturePlace::top_right},
+         {PicturePlace::left, PicturePlace::centre, PicturePlace::right},
+         {PicturePlace::bottom_left, PicturePlace::bottom, PicturePlace::bottom_right}}};
     return kGrid.at(spot.y.value_or(kMiddle)).at(spot.x.value_or(kMiddle));
   }
 

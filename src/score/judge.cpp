@@ -26,9 +26,9 @@ std::string with_article(const std::string& noun) {
 }
 
 // "on the left", "at the top left".
-std::string with_preposition(Place place) {
-  const bool is_side = place == Place::left || place == Place::right;
-  return cat(place == Place::centre ? "in the " : is_side ? "on the " : "at the ", to_string(place));
+std::string with_preposition(PicturePlace place) {
+  const bool is_side = place == PicturePlace::left || place == PicturePlace::right;
+  return cat(place == PicturePlace::centre ? "in the " : is_side ? "on the " : "at the ", to_string(place));
 }
 
 class Judge {

@@ -34,7 +34,7 @@ std::string_view to_string(Size size) {
   return at(kNames, size);
 }
 
-std::string_view to_string(Place place) {
+std::string_view to_string(PicturePlace place) {
   static constexpr std::array<std::string_view, kPlaces.size()> kNames = {
       "centre", "left", "right", "top", "bottom", "top left", "top right", "bottom left", "bottom right"};
   return at(kNames, place);
@@ -74,7 +74,7 @@ Size size_of(double radius) {
   return radius < border(Size::medium, Size::large) ? Size::medium : Size::large;
 }
 
-PlaceRange range_of(Place place) {
+PlaceRange range_of(PicturePlace place) {
   static constexpr std::array<PlaceRange, kPlaces.size()> kRanges = {{{kMiddle, kMiddle},
                                                                       {kLow, kMiddle},
                                                                       {kHigh, kMiddle},

@@ -46,10 +46,11 @@ class PlaceFinder {
   }
 
  private:
-  static constexpr std::array kLevels = {Relation::pix, Relation::pxb, Relation::phb, Relation::node};
+  static constexpr std::array kLevels = {SmiRelation::pix, SmiRelation::pxb, SmiRelation::phb,
+                                         SmiRelation::node};
   static constexpr size_t kNuma = kLevels.size() - 1;
 
-  Relation relation(size_t a, size_t b) const { return rows_[a].cells[b].relation; }
+  SmiRelation relation(size_t a, size_t b) const { return rows_[a].cells[b].relation; }
 
   void group_by_relations() {
     Groups groups(rows_.size());
@@ -69,7 +70,7 @@ class PlaceFinder {
     for (size_t a = 0; a < rows_.size(); ++a) {
       for (size_t b = 0; b < rows_.size(); ++b) {
         const bool across = groups_[kNuma][a] == group_a && groups_[kNuma][b] == group_b;
-        if (across && relation(a, b) == Relation::sys) return true;
+        if (across && relation(a, b) == SmiRelation::sys) return true;
       }
     }
     return false;
@@ -79,7 +80,7 @@ class PlaceFinder {
     std::set<std::pair<size_t, size_t>> known_far;
     for (size_t a = 0; a < rows_.size(); ++a) {
       for (size_t b = a + 1; b < rows_.size(); ++b) {
-        if (relation(a, b) != Relation::nvlink || affinity_of(rows_[a]).empty()) continue;
+        if (relation(a, b) != SmiRelation::nvlink || affinity_of(rows_[a]).empty()) continue;
         if (affinity_of(rows_[a]) != affinity_of(rows_[b])) continue;
         const std::pair groups{groups_[kNuma][a], groups_[kNuma][b]};
         if (groups.first == groups.second || known_far.contains(groups)) continue;
@@ -93,11 +94,11 @@ class PlaceFinder {
   }
 
   // The closest level that a and b share.
-  Relation derived(size_t a, size_t b) const {
+  SmiRelation derived(size_t a, size_t b) const {
     for (size_t level = 0; level < kLevels.size(); ++level) {
       if (groups_[level][a] == groups_[level][b]) return kLevels[level];
     }
-    return Relation::sys;
+    return SmiRelation::sys;
   }
 
   void remark_closer_relations() {
@@ -105,8 +106,8 @@ class PlaceFinder {
     std::string example;
     for (size_t a = 0; a < rows_.size(); ++a) {
       for (size_t b = a + 1; b < rows_.size(); ++b) {
-        const Relation said = relation(a, b);
-        if (said == Relation::nvlink || derived(a, b) >= said) continue;
+        const SmiRelation said = relation(a, b);
+        if (said == SmiRelation::nvlink || derived(a, b) >= said) continue;
         if (count++ == 0) {
           example = cat(rows_[a].label, " and ", rows_[b].label, " are said to be ", to_string(said),
                         " but are ", to_string(derived(a, b)), " by way of others");
@@ -136,7 +137,7 @@ class PlaceFinder {
     if (!affinity_of(rows_[group]).empty()) return true;
     const auto& cells = rows_[group].cells;
     return cells.size() > 1 && std::none_of(cells.begin(), cells.end(), [](const SmiCell& cell) {
-             return cell.relation == Relation::nvlink;
+             return cell.relation == SmiRelation::nvlink;
            });
   }
 
@@ -199,7 +200,7 @@ class PlaceFinder {
   }
 
   int add_below(size_t level, int parent) {
-    const bool bridge = kLevels[level] == Relation::phb;
+    const bool bridge = kLevels[level] == SmiRelation::phb;
     int& number = bridge ? bridges_ : switches_;
     return add({.name = cat(bridge ? "bridge" : "switch", number++),
                 .kind = bridge ? PlaceKind::host_bridge : PlaceKind::pcie_switch,

@@ -35,13 +35,13 @@ bool is_p2p_status(std::string_view word) {
 
 }  // namespace
 
-std::string_view to_string(Relation relation) {
+std::string_view to_string(SmiRelation relation) {
   constexpr std::string_view kNames[] = {"X", "NV#", "PIX", "PXB", "PHB", "NODE", "SYS"};
   return kNames[static_cast<size_t>(relation)];
 }
 
 std::ostream& operator<<(std::ostream& out, const SmiCell& cell) {
-  if (cell.relation == Relation::nvlink) return out << "NV" << cell.nvlinks;
+  if (cell.relation == SmiRelation::nvlink) return out << "NV" << cell.nvlinks;
   return out << to_string(cell.relation);
 }
 
@@ -52,15 +52,15 @@ bool SmiRow::is_gpu() const {
 
 std::optional<SmiCell> parse_smi_cell(std::string_view word) {
   constexpr int64_t kMostLinks = 999;
-  for (const Relation relation :
-       {Relation::self, Relation::pix, Relation::pxb, Relation::phb, Relation::node, Relation::sys}) {
+  for (const SmiRelation relation : {SmiRelation::self, SmiRelation::pix, SmiRelation::pxb, SmiRelation::phb,
+                                     SmiRelation::node, SmiRelation::sys}) {
     if (word == to_string(relation)) return SmiCell{relation};
   }
-  if (word == "SOC") return SmiCell{Relation::sys};
+  if (word == "SOC") return SmiCell{SmiRelation::sys};
   if (!word.starts_with("NV") || word.size() < 3 || !is_digit(word[2])) return std::nullopt;
   const auto links = parse_int(word.substr(2));
   if (!links || *links < 1 || *links > kMostLinks) return std::nullopt;
-  return SmiCell{Relation::nvlink, static_cast<int>(*links)};
+  return SmiCell{SmiRelation::nvlink, static_cast<int>(*links)};
 }
 
 bool is_smi_p2p_row(const std::vector<std::string>& words) {

@@ -164,12 +164,12 @@ std::vector<SmiCell> read_cells(const std::vector<RawRow>& rows, size_t index, c
     const std::string& word = row.words[column + 1];
     const auto cell = parse_smi_cell(word);
     if (!cell) refuse_word(word, where, column, rows.size());
-    if (cell->relation == Relation::self && column != index) {
+    if (cell->relation == SmiRelation::self && column != index) {
       refuse(where,
              cat("X stands for the device itself, ",
                  column < index ? "so a cell before it is missing" : "so a cell before it is too many"));
     }
-    if (cell->relation != Relation::self && column == index) {
+    if (cell->relation != SmiRelation::self && column == index) {
       refuse(where, cat("X must stand there, found ", word));
     }
     cells.push_back(*cell);

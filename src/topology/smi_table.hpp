@@ -20,13 +20,13 @@
 namespace ditmesh {
 
 /// How two devices reach each other, the closest first.
-enum class Relation { self, nvlink, pix, pxb, phb, node, sys };
+enum class SmiRelation { self, nvlink, pix, pxb, phb, node, sys };
 /// "PIX"
-std::string_view to_string(Relation relation);
+std::string_view to_string(SmiRelation relation);
 
 struct SmiCell {
-  Relation relation = Relation::self;
-  int nvlinks = 0;  // of Relation::nvlink
+  SmiRelation relation = SmiRelation::self;
+  int nvlinks = 0;  // of SmiRelation::nvlink
 
   bool operator==(const SmiCell&) const = default;
 };

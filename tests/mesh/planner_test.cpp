@@ -38,12 +38,12 @@ PlanRequest request_of(const Asked& asked, const Router& router) {
   return request;
 }
 
-Plan plan_of(const Asked& asked) {
+MeshRanking plan_of(const Asked& asked) {
   const Router router(read_cluster(asked.cluster));
-  return plan(router, request_of(asked, router));
+  return rank_meshes(router, request_of(asked, router));
 }
 
-const PlannedMesh& find(const Plan& plan, const std::string& mesh) {
+const PlannedMesh& find(const MeshRanking& plan, const std::string& mesh) {
   for (const PlannedMesh& each : plan.ranked) {
     if (each.mesh.to_string() == mesh) return each;
   }
@@ -54,7 +54,7 @@ double image_s(const Asked& asked, const std::string& mesh) {
   const Router router(read_cluster(asked.cluster));
   PlanRequest request = request_of(asked, router);
   request.batch = 1;
-  return find(plan(router, request), mesh).image_s;
+  return find(rank_meshes(router, request), mesh).image_s;
 }
 
 // Figures of which results/ tells where they come from.
@@ -75,7 +75,7 @@ TEST(Facts, PublishedForTwo) {
 // 100 Gb/s between PCIe nodes: a second node hardly makes one picture faster.
 TEST(Facts, TwoNodesOfL40) {
   const auto best = [](const std::string& cluster, int patches) {
-    Plan all = plan_of(
+    MeshRanking all = plan_of(
         {.cluster = cluster, .objective = Objective::latency, .implementation = "xdit", .patches = patches});
     return all.ranked.front().image_s;
   };
@@ -85,7 +85,7 @@ TEST(Facts, TwoNodesOfL40) {
 TEST(Truths, DataParallelWinsThroughputWhereTheModelFits) {
   for (const char* cluster : {"dgx-h100", "dgx-h200-x4", "dgx-a100"}) {
     for (const int64_t pixels : {1024, 2048}) {
-      const Plan all = plan_of({.cluster = cluster, .pixels = pixels});
+      const MeshRanking all = plan_of({.cluster = cluster, .pixels = pixels});
       EXPECT_EQ(all.ranked.front().mesh.inner_size(), 1) << cluster << " " << pixels;
       EXPECT_LE(all.ranked.front().workload.batch, pixels == 1024 ? 2 : 1) << cluster << " " << pixels;
     }
@@ -93,14 +93,14 @@ TEST(Truths, DataParallelWinsThroughputWhereTheModelFits) {
 }
 
 TEST(Truths, SmallPicturesAreBatched) {
-  const Plan all = plan_of({.pixels = 256});
+  const MeshRanking all = plan_of({.pixels = 256});
   EXPECT_EQ(all.ranked.front().mesh.inner_size(), 1);
   EXPECT_GE(all.ranked.front().workload.batch, 4);
 }
 
 TEST(Truths, CfgBeforeSequence) {
   for (const size_t devices : {2U, 4U, 8U}) {
-    const Plan all =
+    const MeshRanking all =
         plan_of({.model = "sd3-medium", .objective = Objective::latency, .branches = 2, .devices = devices});
     EXPECT_EQ(all.ranked.front().mesh.degree(Axis::cfg), 2) << all.ranked.front().mesh.to_string();
   }
@@ -108,7 +108,7 @@ TEST(Truths, CfgBeforeSequence) {
 
 TEST(Truths, UlyssesOnNvlinkRingOrPipelineAcross) {
   Asked asked{.cluster = "dgx-h100-x4", .pixels = 2048, .objective = Objective::latency, .devices = 16};
-  const Plan all = plan_of(asked);
+  const MeshRanking all = plan_of(asked);
   const PlannedMesh& best = all.ranked.front();
   EXPECT_GT(best.mesh.degree(Axis::ulysses), 1);
   EXPECT_EQ(best.kinds.front().axes[static_cast<size_t>(Axis::ulysses)].level, Level::nvlink)
@@ -119,17 +119,17 @@ TEST(Truths, UlyssesOnNvlinkRingOrPipelineAcross) {
 TEST(Truths, UnetsAreOnlyCopied) {
   const Router router(read_cluster("dgx-h100"));
   PlanRequest request = request_of({.model = "sd-1.5", .pixels = 512, .branches = 2}, router);
-  for (const PlannedMesh& each : plan(router, request).ranked)
+  for (const PlannedMesh& each : rank_meshes(router, request).ranked)
     EXPECT_EQ(each.mesh.with(Axis::cfg, 1).inner_size(), 1);
   EXPECT_NE(obstacle(request.model, request.workload, Mesh().with(Axis::ulysses, 2))
                 ->find("no numbered token blocks"),
             std::string::npos);
-  EXPECT_NE(plan(router, request).ranked.front().reason.find("UNet"), std::string::npos);
+  EXPECT_NE(rank_meshes(router, request).ranked.front().reason.find("UNet"), std::string::npos);
 }
 
 TEST(Truths, LargePicturesScaleFurther) {
   const auto efficiency = [](int64_t pixels, size_t devices) {
-    const Plan all = plan_of({.pixels = pixels, .objective = Objective::latency, .devices = devices});
+    const MeshRanking all = plan_of({.pixels = pixels, .objective = Objective::latency, .devices = devices});
     return all.one_device_step_s / all.ranked.front().cost().step_s / static_cast<double>(devices);
   };
   EXPECT_GT(efficiency(1024, 4), 0.65);
@@ -138,27 +138,27 @@ TEST(Truths, LargePicturesScaleFurther) {
 }
 
 TEST(Planner, ApproximateOnlyWhenAsked) {
-  const Plan unasked = plan_of({.objective = Objective::latency});
+  const MeshRanking unasked = plan_of({.objective = Objective::latency});
   for (const PlannedMesh& each : unasked.ranked) EXPECT_EQ(each.workload.patches, 1);
   ASSERT_FALSE(unasked.approximate.empty());
   for (const PlannedMesh& each : unasked.approximate) EXPECT_GT(each.workload.patches, 1);
-  const Plan asked = plan_of({.objective = Objective::latency, .patches = 4});
+  const MeshRanking asked = plan_of({.objective = Objective::latency, .patches = 4});
   EXPECT_TRUE(asked.approximate.empty());
   for (const PlannedMesh& each : asked.ranked) EXPECT_EQ(each.workload.patches, 4);
 }
 
 TEST(Planner, WhatDoesNotFitIsNotProposed) {
-  const Plan small = plan_of({.cluster = "rtx-4090-4", .devices = 1});
+  const MeshRanking small = plan_of({.cluster = "rtx-4090-4", .devices = 1});
   EXPECT_TRUE(small.ranked.empty());
   ASSERT_FALSE(small.too_large.empty());
   EXPECT_GT(small.too_large.front().memory.peak(), small.too_large.front().device_bytes);
-  const Plan two = plan_of({.cluster = "rtx-4090-4", .devices = 2});
+  const MeshRanking two = plan_of({.cluster = "rtx-4090-4", .devices = 2});
   ASSERT_FALSE(two.ranked.empty());
   EXPECT_GT(two.ranked.front().mesh.degree(Axis::pipeline) * two.ranked.front().mesh.degree(Axis::tensor), 1);
 }
 
 TEST(Planner, UnevenWorldsHaveSpares) {
-  const Plan seven = plan_of({.objective = Objective::latency, .devices = 7});
+  const MeshRanking seven = plan_of({.objective = Objective::latency, .devices = 7});
   for (const PlannedMesh& each : seven.ranked)
     EXPECT_EQ(each.mesh.size() + each.spares, 7) << each.mesh.to_string();
   const PlannedMesh& pairs = find(seven, "ulysses=2,data=3");
@@ -167,7 +167,8 @@ TEST(Planner, UnevenWorldsHaveSpares) {
 }
 
 TEST(Planner, SplitReplicasHaveAPrice) {
-  const Plan thirteen = plan_of({.cluster = "dgx-h100-x4", .objective = Objective::latency, .devices = 13});
+  const MeshRanking thirteen =
+      plan_of({.cluster = "dgx-h100-x4", .objective = Objective::latency, .devices = 13});
   EXPECT_GT(find(thirteen, "ulysses=3,data=4").split_price_s(),
             0);  // two in the first node, one in the other
   EXPECT_EQ(find(thirteen, "ulysses=4,data=3").split_price_s(), 0);
@@ -181,9 +182,9 @@ TEST(Planner, MixedDevicesOnlyWhenAllowed) {
     for (const ReplicaKind& kind : planned.kinds) names.insert(kind.device_model);
     return names;
   };
-  EXPECT_EQ(models(plan(router, request).ranked.front()).size(), 1u);
+  EXPECT_EQ(models(rank_meshes(router, request).ranked.front()).size(), 1u);
   request.allow_mixed_devices = true;
-  const PlannedMesh best = plan(router, request).ranked.front();
+  const PlannedMesh best = rank_meshes(router, request).ranked.front();
   EXPECT_GT(models(best).size(), 1u);
   EXPECT_EQ(best.spares, 0);
 }
@@ -192,10 +193,11 @@ TEST(Planner, GivenDegreesAreKept) {
   const Router router(read_cluster("dgx-h100"));
   PlanRequest request = request_of({.objective = Objective::latency}, router);
   request.degrees = {{Axis::ring, 2}};
-  for (const PlannedMesh& each : plan(router, request).ranked) EXPECT_EQ(each.mesh.degree(Axis::ring), 2);
+  for (const PlannedMesh& each : rank_meshes(router, request).ranked)
+    EXPECT_EQ(each.mesh.degree(Axis::ring), 2);
   request.degrees = {{Axis::ulysses, 25}};
   try {
-    plan(router, request);
+    rank_meshes(router, request);
     FAIL();
   } catch (const ConfigError& error) {
     EXPECT_NE(std::string(error.what())
@@ -220,7 +222,7 @@ TEST(Planner, IsFast) {
     double best_s = 1e9;
     for (int i = 0; i < 5; ++i) {  // others may use the machine
       const auto start = std::chrono::steady_clock::now();
-      EXPECT_FALSE(plan(router, request).ranked.empty());
+      EXPECT_FALSE(rank_meshes(router, request).ranked.empty());
       best_s =
           std::min(best_s, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     }
@@ -235,7 +237,7 @@ TEST(Planner, IsFast) {
 TEST(PlanText, SaysWhatCounts) {
   const Router router(read_cluster("dgx-h100"));
   const PlanRequest request = request_of({.objective = Objective::latency}, router);
-  const Plan all = plan(router, request);
+  const MeshRanking all = rank_meshes(router, request);
   const std::string text = to_text(all, request, router.cluster(), 3);
   for (const char* part : {"flux.1-dev, 1024×1024, 28 steps on dgx-h100, 8 devices; by latency",
                            "more: --top", "Approximate, never chosen unasked", "bytes an image"})

@@ -84,13 +84,13 @@ TEST(Caption, OneObject) {
   expect_same("Red circle.", {{kRedCircle}, {}, {}, {}});
   expect_same("THERE IS A LARGE RED CIRCLE", {{told(Colour::red, Shape::circle, Size::large)}, {}, {}, {}});
   expect_same("the big red circle in the upper left corner",
-              {{told(Colour::red, Shape::circle, Size::large)}, {}, Place::top_left, {}});
-  expect_same("a red circle at the bottom-right", {{kRedCircle}, {}, Place::bottom_right, {}});
+              {{told(Colour::red, Shape::circle, Size::large)}, {}, PicturePlace::top_left, {}});
+  expect_same("a red circle at the bottom-right", {{kRedCircle}, {}, PicturePlace::bottom_right, {}});
   expect_same("a red circle on a white background, in the centre",
-              {{kRedCircle}, {}, Place::centre, Colour::white});
+              {{kRedCircle}, {}, PicturePlace::centre, Colour::white});
   expect_same("on a white background, a red circle on the left side",
-              {{kRedCircle}, {}, Place::left, Colour::white});
-  expect_same("a red circle is at the top", {{kRedCircle}, {}, Place::top, {}});
+              {{kRedCircle}, {}, PicturePlace::left, Colour::white});
+  expect_same("a red circle is at the top", {{kRedCircle}, {}, PicturePlace::top, {}});
 }
 
 TEST(Caption, Pairs) {

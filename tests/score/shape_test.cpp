@@ -52,7 +52,7 @@ TEST(Vocabulary, SizesAreThoseOfScenes) {
 TEST(Vocabulary, PlacesAreThoseOfScenes) {
   const Json places = fixture().at("places");
   ASSERT_EQ(places.size(), kPlaces.size());
-  for (const Place place : kPlaces) {
+  for (const PicturePlace place : kPlaces) {
     const auto [x, y] = range_of(place);
     EXPECT_EQ(Json({{x.low, x.high}, {y.low, y.high}}), places.at(std::string(to_string(place))))
         << to_string(place);

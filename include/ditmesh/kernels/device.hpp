@@ -37,6 +37,15 @@ DeviceMemory memory_of(const at::Device& gpu);
 /// Bytes that the device's allocator has reserved; 0 on the CPU.
 double reserved_bytes(const at::Device& device);
 
+/// The most bytes that tensors held, and that the allocator had reserved, since reset_peak(); 0 on the CPU.
+struct PeakMemory {
+  uint64_t tensor_bytes = 0;
+  uint64_t reserved_bytes = 0;
+};
+PeakMemory peak_memory(const at::Device& device);
+/// Also gives back what is reserved and not used.
+void reset_peak(const at::Device& device);
+
 /// Moments of the device's work, taken without the host waiting for it: on a GPU by events on its stream.
 class DeviceTimer {
  public:

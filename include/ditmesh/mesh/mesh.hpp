@@ -28,9 +28,9 @@ class PerAxis {
   std::array<int, kAxes.size()> values_{};
 };
 
-/// "ulysses=2,cfg=2": the degrees that are given. Throws ConfigError for unknown or repeated axes and degrees
-/// below 1.
-std::map<Axis, int> parse_degrees(std::string_view text);
+/// "ulysses=2,cfg=2": the degrees that are given. Throws ConfigError for unknown or repeated axes, degrees
+/// below 1 and above the number of ranks, if that is known.
+std::map<Axis, int> parse_degrees(std::string_view text, std::optional<int> num_ranks = {});
 
 /// Degrees along the axes. The data degree is the number of replicas; the other
 /// axes are the inner mesh, the same in every replica.

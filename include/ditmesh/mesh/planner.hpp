@@ -55,7 +55,7 @@ struct PlannedMesh {
   double split_price_s() const;
 };
 
-struct Plan {
+struct MeshRanking {
   std::vector<PlannedMesh> ranked{};       // exact methods; or those with the patches that were asked for
   std::vector<PlannedMesh> approximate{};  // PipeFusion, which was not asked for: the best three
   std::vector<PlannedMesh> too_large{};    // for the devices' memory, the smallest need first
@@ -66,7 +66,7 @@ struct Plan {
 inline constexpr int kLargestInnerMesh = 64;
 
 /// Throws ConfigError if there is no mesh at all for the degrees that are given, with the nearest that are.
-Plan plan(const Router& router, const PlanRequest& request);
+MeshRanking rank_meshes(const Router& router, const PlanRequest& request);
 
 /// One mesh, whether it fits or not. Throws ConfigError if the model cannot be run on it, with the rule.
 PlannedMesh plan_one(const Router& router, const PlanRequest& request, const Mesh& mesh,

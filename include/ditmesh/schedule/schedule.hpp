@@ -13,12 +13,12 @@
 namespace ditmesh {
 
 /// A run of image tokens that goes through the stages at once, with or without the text tokens.
-struct Part {
+struct TokenRun {
   int patch = kAllPatches;
   bool has_text = true;
   Range image{};  // joint positions
 
-  bool operator==(const Part&) const = default;
+  bool operator==(const TokenRun&) const = default;
 };
 
 /// Whatever a rank's program depends on, the same on all ranks. Made by make_schedule().
@@ -39,9 +39,9 @@ struct Schedule {
   ///     step 0   all      text and [4, 10)
   ///     step 1…  patch 0  text and [4, 7)
   ///              patch 1  [7, 10)
-  std::vector<Part> parts(int step) const;
+  std::vector<TokenRun> parts(int step) const;
   /// A part's tokens on the rank at this coordinate; positions count from the part's first.
-  TokenLayout layout(const Part& part, const PerAxis& coordinate) const;
+  TokenLayout layout(const TokenRun& part, const PerAxis& coordinate) const;
 
   bool operator==(const Schedule&) const = default;
 };

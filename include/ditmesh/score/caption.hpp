@@ -49,9 +49,9 @@ struct Relation {
 };
 
 struct Caption {
-  std::vector<ToldObject> objects;  // as the caption names them
-  std::vector<Relation> relations;  // "right of" and "below" turned round
-  std::optional<Place> place;       // only where there is one object
+  std::vector<ToldObject> objects;    // as the caption names them
+  std::vector<Relation> relations;    // "right of" and "below" turned round
+  std::optional<PicturePlace> place;  // only where there is one object
   std::optional<Colour> background;
 
   bool operator==(const Caption&) const = default;

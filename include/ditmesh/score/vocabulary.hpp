@@ -22,7 +22,7 @@ enum class Size : uint8_t { small, medium, large };
 inline constexpr std::array kSizes = {Size::small, Size::medium, Size::large};
 
 /// Where a single object stands.
-enum class Place : uint8_t {
+enum class PicturePlace : uint8_t {
   centre,
   left,
   right,
@@ -33,14 +33,15 @@ enum class Place : uint8_t {
   bottom_left,
   bottom_right
 };
-inline constexpr std::array kPlaces = {Place::centre,    Place::left,        Place::right,
-                                       Place::top,       Place::bottom,      Place::top_left,
-                                       Place::top_right, Place::bottom_left, Place::bottom_right};
+inline constexpr std::array kPlaces = {
+    PicturePlace::centre,    PicturePlace::left,        PicturePlace::right,
+    PicturePlace::top,       PicturePlace::bottom,      PicturePlace::top_left,
+    PicturePlace::top_right, PicturePlace::bottom_left, PicturePlace::bottom_right};
 
 std::string_view to_string(Shape shape);
 std::string_view to_string(Colour colour);
 std::string_view to_string(Size size);
-std::string_view to_string(Place place);  // "top left"
+std::string_view to_string(PicturePlace place);  // "top left"
 
 /// Red, green, blue in 0 … 255; may lie outside where it is computed.
 using Rgb = std::array<float, 3>;
@@ -75,6 +76,6 @@ struct PlaceRange {
   Interval x;
   Interval y;
 };
-PlaceRange range_of(Place place);
+PlaceRange range_of(PicturePlace place);
 
 }  // namespace ditmesh
