@@ -73,6 +73,7 @@ PeakMemory peak_memory(const at::Device& device) {
 
 void reset_peak(const at::Device& device) {
   if (device.is_cpu()) return;
+  at::globalContext().lazyInitDevice(device.type());
   at::getDeviceAllocator(device.type())->emptyCache();
   at::getDeviceAllocator(device.type())->resetPeakStats(device.index());
 }

@@ -73,7 +73,6 @@ BlockCost ComputeCost::block(BlockKind kind, const Visit& visit) const {
   const double heads = std::ceil(heads_of_tensor / ulysses_);
   const double rows = held(visit.rows());                     // of the rank, as linear layers see them
   const double query_rows = std::ceil(visit.rows() / ring_);  // in attention: those of the ulysses group
-  const double key_rows = std::ceil(visit.attended_rows / ring_);
 
   BlockCost cost;
   const double flops = 4 * query_rows * visit.attended_rows * head_dim * heads * batch_;
@@ -101,7 +100,8 @@ BlockCost ComputeCost::block(BlockKind kind, const Visit& visit) const {
     extra_bytes += 4 * 2 * kPackPasses * rows * heads_of_tensor * row_bytes;
   }
   if (ring_ > 1) {
-    const double keys_and_values = 2 * key_rows * heads * row_bytes;
+    // Of the visit: those of other patches are in every rank's cache.
+    const double keys_and_values = 2 * query_rows * heads * row_bytes;
     if (implementation_.ring_gathers) {
       cost.collectives.push_back(
           {Axis::ring, Pattern::all_gather, whole_bytes(keys_and_values / 2 * (ring_ - 1)), 2, false});

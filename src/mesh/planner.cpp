@@ -105,6 +105,10 @@ AxisCosts axis_costs(const Mesh& mesh, const std::vector<AxisCost>& above_one) {
   return costs;
 }
 
+// What stages are to have about as much of: where memory is short, joint blocks, which have twice the weights
+// of single ones, cannot all stand in the first stage.
+enum class StageBalance { time, weights };
+
 // One device model's devices.
 struct Pool {
   const DeviceModel* model;
@@ -167,7 +171,8 @@ class Planner {
   }
 
   // Of one pool, or of all of them together.
-  PlannedMesh evaluate(const Mesh& inner, const Workload& workload, std::vector<Pool*> pools) {
+  PlannedMesh evaluate(const Mesh& inner, const Workload& workload, const std::vector<Pool*>& pools,
+                       StageBalance balance) {
     PlannedMesh planned;
     planned.mesh = inner;
     planned.workload = workload;
@@ -180,7 +185,7 @@ class Planner {
       if (pool->book.num_devices() < inner.inner_size() * std::max(1, given)) continue;
       planned.device_bytes = std::min(planned.device_bytes, pool->model->memory_bytes);
       const ComputeCost compute(request_.model, workload, request_.implementation, pool->speed, inner);
-      if (planned.stages.empty()) planned.stages = stages_of(compute, inner);
+      if (planned.stages.empty()) planned.stages = stages_of(compute, inner, balance);
       const PlacementBook::Entry& entry = pool->book.find(inner, given);
       for (const auto& [kind, costs] : entry.kinds) {
         ReplicaKind one{num_replicas + kind.replica, kind.count, pool->model->name, kind.level,
@@ -209,7 +214,7 @@ class Planner {
       const DeviceModel& model = placed.model(kind.replica);
       const DeviceSpeed speed(model, planned.workload.dtype);
       const ComputeCost compute(request_.model, planned.workload, request_.implementation, speed, mesh);
-      if (planned.stages.empty()) planned.stages = stages_of(compute, mesh);
+      if (planned.stages.empty()) planned.stages = stages_of(compute, mesh, StageBalance::time);
       planned.device_bytes = std::min(planned.device_bytes, model.memory_bytes);
       ReplicaKind one{kind.replica, kind.count, model.name, kind.level, placed.costs(kind.replica), {}};
       const ReplicaTask task{request_.model, planned.workload, request_.implementation, mesh, planned.stages};
@@ -242,12 +247,15 @@ class Planner {
     return meshes;
   }
 
-  std::vector<Range> stages_of(const ComputeCost& compute, const Mesh& mesh) {
+  std::vector<Range> stages_of(const ComputeCost& compute, const Mesh& mesh, StageBalance balance) {
     if (!request_.stages.empty()) return request_.stages;
     const int num_stages = mesh.degree(Axis::pipeline);
-    auto found = stages_.find(num_stages);
-    if (found == stages_.end())
-      found = stages_.emplace(num_stages, stages_by_cost(request_.model, compute, num_stages)).first;
+    auto found = stages_.find({num_stages, balance});
+    if (found == stages_.end()) {
+      const auto stages = balance == StageBalance::time ? stages_by_cost(request_.model, compute, num_stages)
+                                                        : stages_by_weights(request_.model, num_stages);
+      found = stages_.emplace(std::pair(num_stages, balance), stages).first;
+    }
     return found->second;
   }
 
@@ -264,7 +272,9 @@ class Planner {
       for (const int64_t batch : kBatches) {
         Workload one = workload;
         if (!request_.batch) one.batch = batch;
-        PlannedMesh planned = evaluate(inner, one, pools);
+        PlannedMesh planned = evaluate(inner, one, pools, StageBalance::time);
+        if (!planned.kinds.empty() && !planned.fits() && inner.degree(Axis::pipeline) > 1)
+          planned = evaluate(inner, one, pools, StageBalance::weights);
         if (!planned.kinds.empty()) candidates.push_back(std::move(planned));
         if (request_.batch || request_.objective == Objective::latency ||
             (!candidates.empty() && !candidates.back().fits()))
@@ -297,7 +307,8 @@ class Planner {
     const bool is_gpu =
         router_.cluster().models.at(planned.kinds.front().device_model).kind == DeviceKind::gpu;
     const auto need = [&](EncoderPlace encoders) {
-      return memory_cost(request_.model, planned.workload, planned.mesh, planned.stages, encoders, is_gpu);
+      return memory_cost(request_.model, planned.workload, planned.mesh, planned.stages, encoders, is_gpu,
+                         request_.implementation);
     };
     planned.memory = need(request_.encoders.value_or(EncoderPlace::resident));
     if (!request_.encoders && !planned.fits()) planned.memory = need(EncoderPlace::released);
@@ -322,7 +333,7 @@ class Planner {
   const Router& router_;
   const PlanRequest& request_;
   std::vector<Pool> pools_;
-  std::map<int, std::vector<Range>> stages_;
+  std::map<std::pair<int, StageBalance>, std::vector<Range>> stages_;
 };
 
 }  // namespace

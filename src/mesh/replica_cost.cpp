@@ -214,4 +214,14 @@ std::vector<Range> stages_by_cost(const ModelShape& model, const ComputeCost& co
                          compute.head_s(all) + compute.update_s(all));
 }
 
+std::vector<Range> stages_by_weights(const ModelShape& model, int num_stages) {
+  if (model.unet) return {{0, 1}};
+  std::vector<double> weights;
+  for (int block = 0; block < model.num_blocks(); ++block) {
+    const BlockKind kind = model.kind_of(block);
+    weights.push_back(static_cast<double>(model.cut_parameters(kind) + model.whole_parameters(kind)));
+  }
+  return balanced_stages(weights, num_stages);
+}
+
 }  // namespace ditmesh

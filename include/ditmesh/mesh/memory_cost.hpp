@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "ditmesh/base/range.hpp"
+#include "ditmesh/mesh/implementation.hpp"
 #include "ditmesh/mesh/mesh.hpp"
 #include "ditmesh/mesh/model_shape.hpp"
 #include "ditmesh/mesh/workload.hpp"
@@ -35,7 +36,8 @@ struct MemoryCost {
 
 /// `stages`: of the pipeline.
 MemoryCost memory_cost(const ModelShape& model, const Workload& workload, const Mesh& mesh,
-                       const std::vector<Range>& stages, EncoderPlace encoders, bool is_gpu);
+                       const std::vector<Range>& stages, EncoderPlace encoders, bool is_gpu,
+                       const Implementation& implementation);
 
 std::string to_text(const MemoryCost& memory);
 

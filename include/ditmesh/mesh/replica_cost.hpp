@@ -94,5 +94,7 @@ class ReplicaTimes {
 
 /// Stages of about the same time each on this device, the model's ends counted.
 std::vector<Range> stages_by_cost(const ModelShape& model, const ComputeCost& compute, int num_stages);
+/// Stages of about as many weights each.
+std::vector<Range> stages_by_weights(const ModelShape& model, int num_stages);
 
 }  // namespace ditmesh

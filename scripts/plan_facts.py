@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+"""Predicted against measured and published: writes a table to results/plan-facts-COMMIT.md.
+
+    scripts/plan_facts.py build/release/bin/ditmesh
+"""
+import json
+import pathlib
+import subprocess
+import sys
+
+REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
+# This version's steps, prompts, decodings and memory, measured by `ditmesh bench --model flux.1-dev` on one H100
+# (80 GB, 700 W, LibTorch 2.11.0, bf16, medians of 8): pixels, batch, step, encode, decode (ms), most memory (MiB).
+BENCHED = [
+    (256, 1, 31.77, 14.75, 5.92, 25393),
+    (512, 1, 57.27, 14.33, 22.30, 26263),
+    (1024, 1, 181.04, 14.40, 89.56, 29641),
+    (1024, 2, 368.44, 21.91, 132.73, 34105),
+    (1024, 4, 735.13, 39.87, 219.44, 43403),
+    (2048, 1, 888.24, 14.60, 417.77, 43287),
+]
+
+
+def plan(ditmesh, **options):
+    command = [ditmesh, "plan", "--model", "flux.1-dev", "--json", "--objective", "latency"]
+    for name, value in options.items():
+        command += [f"--{name.replace('_', '-')}", str(value)]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def mesh_of(result, mesh):
+    return next(each for each in result["ranked"] if each["mesh"] == mesh)
+
+
+def rows(ditmesh):
+    def one(cluster, implementation, pixels=1024, batch=1, **more):
+        result = plan(ditmesh, cluster=cluster, implementation=implementation, height=pixels, width=pixels, batch=batch,
+                      num_devices=1, **more)
+        return result["ranked"][0]
+
+    h200 = one("dgx-h200", "compiled")
+    yield "H200, 1024², a step, compiled", "given", 130, h200["step_s"] * 1e3, "ms"
+    eager = one("dgx-h200", "xdit")
+    yield "H200, T5 and CLIP, 512 tokens", "given", 37, eager["encode_s"] * 1e3, "ms"
+    eight = one("dgx-h200", "xdit", batch=8)
+    yield "H200, the same, batch 8 (T5 alone)", "given", 154, eight["encode_s"] * 1e3, "ms"
+    yield "H200, decoding 1024², compiled", "given", 27, h200["decode_s"] * 1e3, "ms"
+    yield "H200, decoding 1024², eager", "given", 87, eager["decode_s"] * 1e3, "ms"
+    yield "H100, 1024², a step, diffusers with torch.compile", "measured", 131.6, one("dgx-h100", "compiled")["step_s"] * 1e3, "ms"
+    yield "H100, 512², the same", "measured", 41.78, one("dgx-h100", "compiled", 512)["step_s"] * 1e3, "ms"
+    yield "xDiT, one H100, 28 steps (fitted)", "published", 4.30, one("dgx-h100", "xdit")["image_s"], "s"
+    two = plan(ditmesh, cluster="dgx-h100", implementation="xdit", num_devices=2, batch=1)
+    yield "xDiT, two H100, ulysses=2", "published", 2.68, mesh_of(two, "ulysses=2")["image_s"], "s"
+    nodes = [plan(ditmesh, cluster=cluster, implementation="xdit", batch=1)["ranked"][0]["image_s"]
+             for cluster in ("l40-8", "l40-8-x2")]
+    yield "2 × 8 L40 over 8 L40, exact methods (at most)", "given", 1.16, nodes[0] / nodes[1], "×"
+    for pixels, batch, step, encode, decode, memory in BENCHED:
+        predicted = one("dgx-h100", "ditmesh", pixels, batch, steps=10, text_encoder="release")
+        what = f"H100, this version, {pixels}², batch {batch}"
+        yield f"{what}: a step", "measured", step, predicted["step_s"] * 1e3, "ms"
+        yield f"{what}: prompts", "measured", encode, predicted["encode_s"] * 1e3, "ms"
+        yield f"{what}: decoding", "measured", decode, predicted["decode_s"] * 1e3, "ms"
+        yield f"{what}: memory", "measured", memory, predicted["memory_bytes"] / 2**20, "MiB"
+
+
+def main():
+    ditmesh = sys.argv[1]
+    commit = subprocess.run(["git", "-C", REPOSITORY, "rev-parse", "--short", "HEAD"], check=True, capture_output=True,
+                            text=True).stdout.strip()
+    lines = ["# Predicted against measured and published", "",
+             f"`scripts/plan_facts.py` at {commit}: what `ditmesh plan` says of FLUX.1-dev, and what others said or was",
+             "measured. Of the profiles, H100 was measured by `ditmesh bench --calibrate`; H200 and L40 are scaled from it.",
+             "", "| what | source | figure | predicted | difference |", "|---|---|---|---|---|"]
+    for what, source, figure, predicted, unit in rows(ditmesh):
+        lines.append(f"| {what} | {source} | {figure:g} {unit} | {predicted:.4g} {unit} | {predicted / figure - 1:+.1%} |")
+    path = REPOSITORY / "results" / f"plan-facts-{commit}.md"
+    path.write_text("\n".join(lines) + "\n")
+    print(path.read_text())
+
+
+if __name__ == "__main__":
+    main()
