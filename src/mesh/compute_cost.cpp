@@ -158,10 +158,13 @@ double ComputeCost::encode_s() const {
 }
 
 double ComputeCost::decode_s() const {
-  const double one = device_.convolution_s(model_.decoder.flops(workload_.height, workload_.width)) +
-                     device_.memory_s(implementation_.decoder_passes * element_ *
-                                      model_.decoder.activations(workload_.height, workload_.width));
-  return one * batch_;
+  constexpr double kFillsTheDevice = 4;  // pictures
+  const double passes = implementation_.decoder_passes +
+                        implementation_.decoder_norm_passes / std::min(batch_, kFillsTheDevice);
+  const double one_s =
+      device_.convolution_s(model_.decoder.flops(workload_.height, workload_.width)) +
+      device_.memory_s(passes * element_ * model_.decoder.activations(workload_.height, workload_.width));
+  return one_s * batch_;
 }
 
 double ComputeCost::unet_s() const {

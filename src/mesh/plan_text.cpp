@@ -156,10 +156,10 @@ std::string to_text(const MeshRanking& plan, const PlanRequest& request, const C
     list(plan.approximate);
   }
   if (!plan.too_large.empty()) {
-    text +=
-        cat("\n", plan.too_large.size(), plan.too_large.size() > 1 ? " meshes do" : " mesh does", " not fit; ",
-            plan.too_large.front().mesh.to_string(), " needs least: ", to_text(plan.too_large.front().memory),
-            "; a device has ", human_bytes(plan.too_large.front().device_bytes), "\n");
+    text += cat("\n", plan.too_large.size(), plan.too_large.size() > 1 ? " meshes do" : " mesh does",
+                " not fit; ", plan.too_large.front().mesh.to_string(),
+                " needs least: ", to_text(plan.too_large.front().memory), "; a device has ",
+                human_bytes(plan.too_large.front().device_bytes), "\n");
   }
   return text;
 }

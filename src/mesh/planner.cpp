@@ -7,6 +7,7 @@
 #include "ditmesh/base/error.hpp"
 #include "ditmesh/base/text.hpp"
 #include "ditmesh/mesh/plan_text.hpp"
+#include "placement_book.hpp"
 
 namespace ditmesh {
 
@@ -47,62 +48,6 @@ std::vector<int> degrees_of(Axis axis, const PlanRequest& request) {
     if (is_good(degree) || divides_small_world(degree)) degrees.push_back(degree);
   }
   return degrees;
-}
-
-// Where the ranks of inner meshes stand depends on their degrees above 1, not on the axes' names.
-class PlacementBook {
- public:
-  PlacementBook(const Router& router, std::vector<DeviceId> devices)
-      : routes_(router), tree_(device_tree(router, devices)) {}
-
-  struct Kind {
-    PlacedMesh::Kind kind;
-    std::vector<AxisCost> costs;  // of the axes above 1, in their order
-  };
-  struct Entry {
-    int num_replicas = 0;
-    std::vector<Kind> kinds;
-  };
-
-  int num_devices() const { return static_cast<int>(tree_.devices.size()); }
-
-  const Entry& find(const Mesh& inner, int wanted) {
-    std::vector<int> key{wanted};
-    std::vector<Axis> axes;
-    for (const Axis axis : kAxes) {
-      if (axis == Axis::data || inner.degree(axis) == 1) continue;
-      key.push_back(inner.degree(axis));
-      axes.push_back(axis);
-    }
-    const auto found = known_.find(key);
-    if (found != known_.end()) return found->second;
-    Entry entry;
-    entry.num_replicas = wanted > 0 ? wanted : num_replicas(inner, num_devices());
-    const Mesh mesh = inner.with(Axis::data, entry.num_replicas);
-    const Placement placement = place(mesh, tree_);
-    const PlacedMesh placed(routes_, mesh, placement);
-    for (const PlacedMesh::Kind& kind : placed.kinds()) {
-      Kind one{kind, {}};
-      const AxisCosts costs = placed.costs(kind.replica);
-      for (const Axis axis : axes) one.costs.push_back(costs[static_cast<size_t>(axis)]);
-      entry.kinds.push_back(std::move(one));
-    }
-    return known_.emplace(std::move(key), std::move(entry)).first->second;
-  }
-
- private:
-  KnownRoutes routes_;
-  DeviceTree tree_;
-  std::map<std::vector<int>, Entry> known_;
-};
-
-AxisCosts axis_costs(const Mesh& mesh, const std::vector<AxisCost>& above_one) {
-  AxisCosts costs;
-  size_t next = 0;
-  for (const Axis axis : kAxes) {
-    if (axis != Axis::data && mesh.degree(axis) > 1) costs[static_cast<size_t>(axis)] = above_one[next++];
-  }
-  return costs;
 }
 
 // What stages are to have about as much of: where memory is short, joint blocks, which have twice the weights
@@ -188,8 +133,12 @@ class Planner {
       if (planned.stages.empty()) planned.stages = stages_of(compute, inner, balance);
       const PlacementBook::Entry& entry = pool->book.find(inner, given);
       for (const auto& [kind, costs] : entry.kinds) {
-        ReplicaKind one{num_replicas + kind.replica, kind.count, pool->model->name, kind.level,
-                        axis_costs(inner, costs),    {}};
+        ReplicaKind one{num_replicas + kind.replica,
+                        kind.count,
+                        pool->model->name,
+                        kind.level,
+                        PlacementBook::axis_costs(inner, costs),
+                        {}};
         const ReplicaTask task{request_.model, workload, request_.implementation, inner, planned.stages};
         one.cost = ReplicaTimes(task, compute, one.axes).cost();
         planned.images_per_s += kind.count * static_cast<double>(workload.batch) / one.cost.period_s;

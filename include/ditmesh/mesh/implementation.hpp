@@ -18,6 +18,9 @@ struct Implementation {
   double encoder_kernels = 0;
   /// Of the decoder: bytes moved for each byte that its convolutions put out.
   double decoder_passes = 0;
+  /// Besides, by group norms, which of one picture alone fill a quarter of a device: of a batch of four they
+  /// take no longer.
+  double decoder_norm_passes = 0;
   /// Time of computing over what the device's profile says.
   double slowdown = 1;
 
