@@ -7,6 +7,7 @@ import json
 import pathlib
 import subprocess
 import sys
+import tempfile
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 # This version's steps, prompts, decodings and memory, measured by `ditmesh bench --model flux.1-dev` on one H100
@@ -63,6 +64,28 @@ def rows(ditmesh):
         yield f"{what}: memory", "measured", memory, predicted["memory_bytes"] / 2**20, "MiB"
 
 
+def small_cards(ditmesh):
+    """FLUX.1-dev at 1024² on small cards of one host: the best meshes, or why there is none."""
+    for model, memory, count in (("rtx-4090", "24 GB", 1), ("rtx-4090", "24 GB", 2), ("rtx-4090", "24 GB", 4),
+                                 ("rtx-4080", "16 GB", 2), ("a100-sxm-40gb", "40 GB", 1)):
+        cluster = {"name": "cards", "node_types": {"host": {
+            "peer_to_peer": model.startswith("a100"), "places": [{"names": "numa0"}],
+            "devices": [{"names": f"gpu[0-{count - 1}]", "model": model, "in": "numa0"}]}},
+            "nodes": [{"names": "host", "type": "host"}]}
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            json.dump(cluster, file)
+            file.flush()
+            command = [ditmesh, "plan", "--model", "flux.1-dev", "--json", "--cluster", file.name]
+            result = json.loads(subprocess.run(command, capture_output=True, text=True, check=False).stdout)
+        cards = f"{count} × {memory} ({model})"
+        if not result["ranked"]:
+            least = result["too_large"][0]
+            yield f"| {cards} | none fits | | | {least['mesh']} {least['reason']} |"
+        for each in result["ranked"][:3]:
+            yield (f"| {cards} | {each['mesh']}, stages {each['stages']} | {each['memory_bytes'] / 2**30:.1f} of "
+                   f"{each['device_bytes'] / 2**30:.1f} GiB | {each['images_per_s'] * 60:.1f} | encoders {each['encoders']} |")
+
+
 def main():
     ditmesh = sys.argv[1]
     commit = subprocess.run(["git", "-C", REPOSITORY, "rev-parse", "--short", "HEAD"], check=True, capture_output=True,
@@ -73,6 +96,8 @@ def main():
              "", "| what | source | figure | predicted | difference |", "|---|---|---|---|---|"]
     for what, source, figure, predicted, unit in rows(ditmesh):
         lines.append(f"| {what} | {source} | {figure:g} {unit} | {predicted:.4g} {unit} | {predicted / figure - 1:+.1%} |")
+    lines += ["", "## FLUX.1-dev, 1024², 28 steps, on small cards", "",
+              "| cards | mesh | memory of a rank | images a minute | |", "|---|---|---|---|---|", *small_cards(ditmesh)]
     path = REPOSITORY / "results" / f"plan-facts-{commit}.md"
     path.write_text("\n".join(lines) + "\n")
     print(path.read_text())

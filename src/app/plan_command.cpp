@@ -1,12 +1,18 @@
 // `ditmesh plan`: which mesh a model should be run on, and what it costs there.
 
 #include <iostream>
+#include <sstream>
 
 #include "command.hpp"
+#include "ditmesh/base/error.hpp"
+#include "ditmesh/base/file.hpp"
 #include "ditmesh/base/text.hpp"
 #include "ditmesh/discovery/this_node.hpp"
 #include "ditmesh/mesh/plan_text.hpp"
+#include "ditmesh/logging/logging.hpp"
 #include "ditmesh/mesh/stages.hpp"
+#include "ditmesh/schedule/predicted_costs.hpp"
+#include "ditmesh/trace/perfetto.hpp"
 #include "model_shape_of.hpp"
 #include "plan_options.hpp"
 
@@ -82,6 +88,8 @@ CommandSpec plan_spec() {
         {"throughput", "latency"}},
        {"top", OptionKind::integer, "N", "10", "meshes that are shown", {}, 1, 1e6},
        {"explain", OptionKind::flag, "", "", "say where the time of the first one goes, and its memory"},
+       {"perfetto", OptionKind::text, "FILE", "",
+        "simulate the first one, every rank's program on the links, and write what ui.perfetto.dev opens"},
        {"json", OptionKind::flag, "", "", "print JSON, all meshes"}});
   return spec;
 }
@@ -142,6 +150,27 @@ PlanRequest read_request(const Options& options, const Cluster& cluster) {
   return request;
 }
 
+// One replica's batches, from the first step to the pictures.
+void simulate_first(const PlannedMesh& planned, const PlanRequest& request, const Router& router,
+                    const std::string& file) {
+  if (request.model.unet)
+    throw ConfigError("--perfetto: a UNet has no program of blocks to simulate", "leave the option out");
+  const Mesh replica = planned.mesh.with(Axis::data, 1);
+  const Placement placement = place(replica, device_tree(router, request.devices));
+  const Schedule schedule = make_schedule(replica, request.model, planned.workload, 0, planned.stages);
+  const DeviceModel& model =
+      router.cluster().models.at(router.cluster().device(placement.devices.front()).model);
+  const Simulation simulated =
+      simulate(schedule, router, placement.devices, PredictedCosts(schedule, request.implementation, model));
+  std::ostringstream text;
+  write_perfetto(simulated.trace, text);
+  write_file_atomically(file, text.str());
+  make_log().info(cat(file, ": ", counted(schedule.batches, "batch"),
+                      schedule.batches > 1 ? " in flight" : "", " of ", replica.to_string(), " in ",
+                      human_seconds(simulated.total_s), ", ", percent(simulated.bubble_share),
+                      " of all ranks' time waiting; open it in ui.perfetto.dev"));
+}
+
 ExitCode run_plan(const Command& command, const ProgramArguments& arguments) {
   const auto options = resolve_options_alone(command, arguments.after_command);
   if (!options) return ExitCode::done;
@@ -157,6 +186,8 @@ ExitCode run_plan(const Command& command, const ProgramArguments& arguments) {
     if (options->flag("explain") && !result.ranked.empty())
       std::cout << "\n" << explain(result.ranked.front(), result.one_device_step_s);
   }
+  if (options->has("perfetto") && !result.ranked.empty())
+    simulate_first(result.ranked.front(), request, router, options->text("perfetto"));
   return result.ranked.empty() ? ExitCode::bad_input : ExitCode::done;
 }
 

@@ -338,14 +338,14 @@ void PreparedJob::compare_with_other_parts() const {
 void PreparedJob::begin_attempt(const RankDevice& device, const std::vector<std::string>& device_models,
                                 const MpiSession& mpi, const Log& log) {
   const bool may_differ = options_.flag("allow-different-numerics");
-  for (size_t rank = 1; rank < device_models.size() && !may_differ; ++rank) {
+  const bool may_mix = may_differ || options_.flag("allow-mixed-devices");
+  for (size_t rank = 1; rank < device_models.size() && !may_mix; ++rank) {
     if (device_models[rank] == device_models[0]) continue;
     throw ConfigError(
         cat("the ranks' devices are of different models: ", device_models[0], " on ", mpi.host_of(0), ", ",
             device_models[rank], " on ", mpi.host_of(static_cast<int>(rank)),
             "; a picture's bits would depend on which rank makes it"),
-        "start the job on devices of one model, or give --allow-different-numerics: job.json then "
-        "says so");
+        "start the job on devices of one model, or give --allow-mixed-devices: job.json then says so");
   }
   const std::set<std::string> models(device_models.begin(), device_models.end());
   record_.numerics = {{"device", join(std::vector(models.begin(), models.end()), " + ")},

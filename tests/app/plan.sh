@@ -14,6 +14,12 @@ contains "where time goes" "$out" "ulysses=8" "a step" "ulysses over NVLink" "me
 run plan --model flux.1-dev --cluster dgx-h100 --objective latency --json
 succeeded "as JSON"
 equal "the first of the JSON" "$(python3 -c 'import json, sys; print(json.load(sys.stdin)["ranked"][0]["mesh"])' <<<"$out")" ulysses=8
+run plan --model flux.1-dev --cluster dgx-h100 --objective latency --mesh ulysses=2,pipeline=2 --perfetto simulated.json
+succeeded "a simulated trace"
+check "it is a trace of four ranks" python3 -c '
+import json
+ranks = {event["pid"] for event in json.load(open("simulated.json"))["traceEvents"] if event["ph"] == "X"}
+assert len(ranks) == 4, ranks'
 run plan --model sd-1.5 --cluster dgx-h100 --height 512 --width 512
 contains "a UNet is only copied" "$out" "UNet has no numbered token blocks"
 run plan --model flux-tiny --height 64 --width 64

@@ -202,7 +202,7 @@ mixed_devices() {
     -n 1 "$bin" generate "${quick[@]}" --output data >"$work/.out" 2>"$work/.err" </dev/null || code=$?
   err=$(<"$work/.err")
   equal "ranks on different devices: exit code" "$code" 2
-  contains "ranks on different devices: both are named, and the way out" "$err" "slow on" "--allow-different-numerics"
+  contains "ranks on different devices: both are named, and the way out" "$err" "slow on" "--allow-mixed-devices"
 }
 
 slow() { # TRANSPORT ARGUMENTS...

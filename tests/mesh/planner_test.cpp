@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
+#include <set>
+#include <tuple>
 
 #include "ditmesh/base/error.hpp"
 #include "ditmesh/base/text.hpp"
@@ -157,6 +160,37 @@ TEST(Planner, WhatDoesNotFitIsNotProposed) {
   EXPECT_GT(two.ranked.front().mesh.degree(Axis::pipeline) * two.ranked.front().mesh.degree(Axis::tensor), 1);
 }
 
+// A card's name, how many, and whether FLUX.1-dev at 1024² fits with the encoders in turn.
+struct SmallCards {
+  const char* model;
+  int count;
+  const char* best;  // by throughput; "" if nothing fits
+};
+
+class OnSmallCards : public testing::TestWithParam<SmallCards> {};
+
+TEST_P(OnSmallCards, FluxFitsOrNot) {
+  const Router router(cluster_from_json(
+      Json::parse(
+          cat(R"({"name": "c", "node_types": {"t": {"peer_to_peer": false, "places": [{"names": "numa0"}],
+        "devices": [{"names": "gpu[0-)",
+              GetParam().count - 1, R"(]", "model": ")", GetParam().model,
+              R"(", "in": "numa0"}]}}, "nodes": [{"names": "n", "type": "t"}]})")),
+      "test"));
+  const PlanRequest request = request_of({.implementation = "ditmesh"}, router);
+  const MeshRanking all = rank_meshes(router, request);
+  EXPECT_EQ(all.ranked.empty() ? "" : all.ranked.front().mesh.to_string(), GetParam().best)
+      << to_text(all, request, router.cluster(), 3);
+  for (const PlannedMesh& each : all.ranked) EXPECT_LE(each.memory.peak(), each.device_bytes);
+}
+
+INSTANTIATE_TEST_SUITE_P(Table, OnSmallCards,
+                         testing::Values(SmallCards{"rtx-4090", 1, ""},
+                                         SmallCards{"rtx-4090", 2, "pipeline=2"},
+                                         SmallCards{"rtx-4090", 4, "pipeline=2,data=2"},
+                                         SmallCards{"rtx-4080", 2, "pipeline=2"},
+                                         SmallCards{"a100-sxm-40gb", 1, "data=1"}));
+
 TEST(Planner, UnevenWorldsHaveSpares) {
   const MeshRanking seven = plan_of({.objective = Objective::latency, .devices = 7});
   for (const PlannedMesh& each : seven.ranked)
@@ -206,6 +240,63 @@ TEST(Planner, GivenDegreesAreKept) {
         << error.what();
   }
 }
+
+// Every way to put the ranks on the devices, one by one: none is faster.
+class BestPlacement
+    : public testing::TestWithParam<std::tuple<const char*, std::vector<DeviceId>, const char*>> {};
+
+TEST_P(BestPlacement, IsFoundWithoutTryingThemAll) {
+  const auto& [name, devices, text] = GetParam();
+  const Router router(read_cluster(name));
+  PlanRequest request = request_of({.branches = 2}, router);
+  const Mesh mesh = Mesh::parse(text, static_cast<int>(devices.size()), Mesh::Ranks::up_to);
+  const auto step_s = [&](const Placement& placement) {
+    double sum = 0;
+    for (const ReplicaKind& kind : plan_one(router, request, mesh, placement).kinds)
+      sum += kind.count * kind.cost.step_s;
+    return sum;
+  };
+  const double found_s = step_s(place(mesh, device_tree(router, devices)));
+  std::vector<DeviceId> order = devices;
+  std::sort(order.begin(), order.end());
+  double best_s = found_s;
+  do {
+    const auto used = order.begin() + mesh.size();
+    if (!std::is_sorted(used, order.end())) continue;  // spares in any order are the same
+    Placement placement;
+    placement.devices.assign(order.begin(), used);
+    best_s = std::min(best_s, step_s(placement));
+  } while (std::next_permutation(order.begin(), order.end()));
+  EXPECT_LE(found_s, best_s * 1.002) << mesh.to_string() << " on " << name;
+}
+
+std::vector<DeviceId> some_devices(std::initializer_list<std::pair<int, int>> all) {
+  std::vector<DeviceId> devices;
+  for (const auto& [node, device] : all) devices.push_back({node, device});
+  return devices;
+}
+
+// Of eight L40, two on each PCIe switch, four on each socket; and of two nodes of them.
+const auto kOneNode = some_devices({{0, 0}, {0, 1}, {0, 2}, {0, 4}, {0, 5}, {0, 7}});
+const auto kTwoNodes = some_devices({{0, 0}, {0, 1}, {0, 4}, {1, 2}, {1, 3}, {1, 6}});
+const auto kUneven = some_devices({{0, 0}, {0, 1}, {0, 2}, {0, 3}, {1, 0}, {1, 5}});
+
+INSTANTIATE_TEST_SUITE_P(L40, BestPlacement,
+                         testing::Values(std::tuple("l40-8", kOneNode, "ulysses=2,data=3"),
+                                         std::tuple("l40-8", kOneNode, "ulysses=2,cfg=2"),
+                                         std::tuple("l40-8", kOneNode, "ulysses=3,cfg=2"),
+                                         std::tuple("l40-8", kOneNode, "ulysses=3,pipeline=2"),
+                                         std::tuple("l40-8-x2", kTwoNodes, "ulysses=3,cfg=2"),
+                                         std::tuple("l40-8-x2", kTwoNodes, "ulysses=2,cfg=2"),
+                                         std::tuple("l40-8-x2", kTwoNodes, "ring=3,cfg=2"),
+                                         std::tuple("l40-8-x2", kTwoNodes, "pipeline=3,cfg=2"),
+                                         std::tuple("l40-8-x2", kTwoNodes, "ulysses=2,pipeline=3"),
+                                         std::tuple("l40-8-x2", kUneven, "ulysses=2,cfg=2"),
+                                         std::tuple("l40-8-x2", kUneven, "ulysses=4"),
+                                         std::tuple("l40-8-x2", kUneven, "tensor=2,ulysses=2"),
+                                         std::tuple("l40-8-x2", kUneven, "ulysses=2,data=3"),
+                                         std::tuple("dgx-h100-x4", kUneven, "ulysses=2,cfg=2,data=1"),
+                                         std::tuple("dgx-h100-x4", kUneven, "ulysses=3,cfg=2")));
 
 TEST(Planner, IsFast) {
 #ifdef NDEBUG
