@@ -72,7 +72,8 @@ class Forecast {
     }
     std::string text =
         cat("\n", to_text(router_.cluster()), "\nmesh ", mesh.to_string(), ": ", planned.reason, "\n\n",
-            placement_picture(placement, mesh, router_.cluster()), "\n");
+            placement_picture(placement, mesh, router_.cluster()), "\nas --placement FILE takes it:\n",
+            to_text(placement, mesh, router_.cluster()), "\n");
     for (const std::string& warning : slow_groups(planned)) text += cat("warning: ", warning, "\n");
     text += cat("memory of a rank: ", to_text(planned.memory), "\n", schedule_text(planned),
                 job_text(mesh, placement));
@@ -134,9 +135,9 @@ class Forecast {
   Placement choose_placement(const Mesh& mesh) const {
     if (request_.options.has("placement")) {
       const std::string& path = request_.options.text("placement");
-      return placement_from_text(read_file(path), path, mesh, router_.cluster());
+      return placement_from_text(read_file(path), path, mesh, router_.cluster(), plan_.devices);
     }
-    return place(mesh, device_tree(router_, plan_.devices));
+    return place_by_model(router_, plan_, mesh);
   }
 
   // What the first rank does in a step of the steady state.
@@ -158,12 +159,14 @@ class Forecast {
     JobPlan job;
     std::vector<std::tuple<double, int64_t, int64_t>> batches;
     double first_period_s = 0;
+    double fill_s = 0;  // until a pipeline's first batch is through
     std::vector<double> slowness;
     for (const auto& [kind, count] : counts_) {
       plan_.workload = workload_of(kind);
       const PlannedMesh planned = plan_one(router_, plan_, mesh, placement);
       first_period_s = planned.cost().period_s;
       batches.emplace_back(first_period_s, count, planned.workload.batch);
+      fill_s = std::max(fill_s, planned.cost().latency_s - planned.cost().period_s);
       if (!job.slowness.empty()) continue;
       job.slowness.assign(static_cast<size_t>(mesh.degree(Axis::data)), 1);
       const double fastest_s = planned.cost().period_s;
@@ -179,7 +182,7 @@ class Forecast {
       num_batches += count;
     }
     const JobSimulation simulated = simulate_job(job);
-    return cat("time: ", human_seconds(simulated.total_s), " for ", num_batches,
+    return cat("time: ", human_seconds(simulated.total_s + fill_s), " for ", num_batches,
                num_batches == 1 ? " batch" : " batches", ", ", percent(simulated.idle_share), " of it idle, ",
                human_seconds(simulated.tail_s), " of that at the end\n");
   }

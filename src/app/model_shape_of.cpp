@@ -24,9 +24,9 @@ ModelShape shape_of(const FluxDescription& model, int64_t text_tokens) {
   const ClipConfig& clip = model.clip;
   const T5Config& t5 = model.t5;
   shape.encoders = {{"CLIP", clip.max_tokens, clip.num_layers, clip.width, clip.width, clip.mlp_width, false,
-                     clip.vocab_size},
+                     clip.vocab_size, false},
                     {"T5", text_tokens, t5.num_layers, t5.width, t5.num_heads * t5.head_dim, t5.mlp_width,
-                     t5.gated, t5.vocab_size}};
+                     t5.gated, t5.vocab_size, true}};
   shape.decoder = {model.vae.latent_channels, model.vae.channels, model.vae.layers_per_block + 1};
   shape.pixels_per_token = model.pixel_multiple();
   shape.default_steps = model.default_steps();

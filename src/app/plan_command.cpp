@@ -126,8 +126,9 @@ PlanRequest read_request(const Options& options, const Cluster& cluster) {
   }
   workload.steps =
       options.has("steps") ? static_cast<int>(options.integer("steps")) : request.model.default_steps;
-  workload.text_tokens =
-      options.has("max-sequence-length") ? options.integer("max-sequence-length") : request.model.text_tokens;
+  if (options.has("max-sequence-length"))
+    request.model = request.model.with_prompt_length(options.integer("max-sequence-length"));
+  workload.text_tokens = request.model.text_tokens;
   const bool needs_two = !request.model.has_guidance_embedding && request.model.default_steps > 8;
   workload.branches = (options.has("true-cfg") ? options.number("true-cfg") > 1 : needs_two) ? 2 : 1;
   workload.dtype = dtype_of(options.text("dtype"), cluster, request.devices);
@@ -184,7 +185,7 @@ ExitCode run_plan(const Command& command, const ProgramArguments& arguments) {
   } else {
     std::cout << to_text(result, request, router.cluster(), static_cast<size_t>(options->integer("top")));
     if (options->flag("explain") && !result.ranked.empty())
-      std::cout << "\n" << explain(result.ranked.front(), result.one_device_step_s);
+      std::cout << "\n" << explain(result.ranked.front());
   }
   if (options->has("perfetto") && !result.ranked.empty())
     simulate_first(result.ranked.front(), request, router, options->text("perfetto"));

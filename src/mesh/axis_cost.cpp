@@ -1,6 +1,7 @@
 #include "ditmesh/mesh/axis_cost.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "ditmesh/base/error.hpp"
@@ -62,7 +63,7 @@ PlacedMesh::PlacedMesh(KnownRoutes& routes, const Mesh& mesh, const Placement& p
 void PlacedMesh::find_kinds() {
   const int inner = mesh_.inner_size();
   std::map<std::vector<int>, size_t> known;
-  std::map<std::vector<int>, size_t> by_levels;
+  std::map<std::vector<int64_t>, size_t> by_ways;
   for (int replica = 0; replica < mesh_.degree(Axis::data); ++replica) {
     std::vector<int> key;
     std::vector<int> nodes;
@@ -90,24 +91,28 @@ void PlacedMesh::find_kinds() {
       continue;
     }
     Kind kind{replica, 1, Level::self};
-    std::vector<int> levels{cluster_.nodes[static_cast<size_t>(device(replica * inner).node)].type};
+    std::vector<int64_t> ways;
     for (int i = 0; i < inner; ++i) {
+      const int rank = replica * inner + i;
+      ways.push_back(cluster_.nodes[static_cast<size_t>(device(rank).node)].type);
       for (const Axis axis : kAxes) {
         if (axis == Axis::data || mesh_.degree(axis) == 1) continue;
-        for (const int other : mesh_.group(replica * inner + i, axis)) {
-          levels.push_back(static_cast<int>(routes_.find(device(replica * inner + i), device(other)).level));
+        for (const int other : mesh_.group(rank, axis)) {
+          const Route& route = routes_.find(device(rank), device(other));
+          kind.level = std::max(kind.level, route.level);
+          ways.push_back(static_cast<int64_t>(route.level));
+          ways.push_back(std::llround(route.bytes_per_s));
+          ways.push_back(std::llround(route.latency_s * 1e9));
         }
       }
     }
     // Other devices of the node, but as near to each other.
-    const auto [like, is_new_kind] = by_levels.emplace(std::move(levels), kinds_.size());
+    const auto [like, is_new_kind] = by_ways.emplace(std::move(ways), kinds_.size());
     found->second = like->second;
     if (!is_new_kind) {
       ++kinds_[like->second].count;
       continue;
     }
-    for (auto level = like->first.begin() + 1; level != like->first.end(); ++level)
-      kind.level = std::max(kind.level, static_cast<Level>(*level));
     kinds_.push_back(kind);
   }
 }
@@ -174,7 +179,8 @@ AxisCost PlacedMesh::cost(int replica, Axis axis) const {
   for (const Way& way : own) {
     cost.level = std::max(cost.level, way.route.level);
     cost.latency_s = std::max(cost.latency_s, way.route.latency_s);
-    cost.level_share[way.route.level] += 1.0 / static_cast<double>(own.size());
+    cost.share_to_all[way.route.level] += 1.0 / static_cast<double>(own.size());
+    if (way.is_next) cost.share_to_next[way.route.level] += 1.0 / inner;
     const double share = reached_share(way.route.level);
     const auto consider = [&](double& seconds, double load, double bytes_per_s) {
       if (bytes_per_s > 0) seconds = std::max(seconds, load / (bytes_per_s * share));
@@ -187,6 +193,11 @@ AxisCost PlacedMesh::cost(int replica, Axis axis) const {
       consider(cost.all_to_all_s_per_byte, load.to_all, routes_.router().link(link).bytes_per_s);
       if (way.is_next) consider(cost.next_s_per_byte, load.to_next, routes_.router().link(link).bytes_per_s);
     }
+  }
+  for (int member = 0; member < degree; ++member) {
+    const int rank = replica * inner + member * stride;
+    const int next = replica * inner + (member + 1) % degree * stride;
+    cost.next_levels.push_back(routes_.find(device(rank), device(next)).level);
   }
   for (const int link : touched) asked[static_cast<size_t>(link)] = {};
   cost.kind = model(replica).kind;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <optional>
+#include <tuple>
 
 namespace ditmesh {
 
@@ -23,77 +25,84 @@ class NodeTreeBuilder {
   NodeTreeBuilder(const Router& router, int node, std::vector<int> devices)
       : router_(router), node_(node), devices_(std::move(devices)) {}
 
-  // Joins what is nearest first, so that every set is nearer within than to the rest.
+  // Joins the two sets whose farthest devices are nearest, again and again (complete linkage): in a DGX-1
+  // NVLinks make a ring of all eight GPUs, but only four of them are each other's neighbours.
   NodeTree build() {
-    const size_t size = devices_.size();
-    std::map<Nearness, std::vector<std::pair<int, int>>> pairs;
-    for (size_t a = 0; a < size; ++a) {
-      for (size_t b = a + 1; b < size; ++b)
-        pairs[nearness(a, b)].emplace_back(static_cast<int>(a), static_cast<int>(b));
+    std::vector<Joined> sets;
+    for (size_t i = 0; i < devices_.size(); ++i) sets.push_back({{static_cast<int>(i)}, {}, {}});
+    std::vector<std::vector<Nearness>> apart(sets.size(), std::vector<Nearness>(sets.size()));
+    for (size_t a = 0; a < sets.size(); ++a) {
+      for (size_t b = a + 1; b < sets.size(); ++b) apart[a][b] = apart[b][a] = nearness(a, b);
     }
-    root_.resize(size);
-    std::iota(root_.begin(), root_.end(), 0);
-    members_.resize(size);
-    for (size_t i = 0; i < size; ++i) members_[i] = {static_cast<int>(i)};
-    std::vector<std::pair<std::vector<int>, Level>> sets;
-    for (const auto& [near, all] : pairs) {
-      std::vector<int> grown;
-      for (const auto& [a, b] : all) join(a, b, grown);
-      for (const int root : grown) {
-        if (root_[static_cast<size_t>(root)] == root)
-          sets.emplace_back(members_[static_cast<size_t>(root)], near.first);
+    std::vector<size_t> open(sets.size());
+    std::iota(open.begin(), open.end(), size_t{0});
+    while (open.size() > 1) {
+      size_t low = 0;
+      size_t high = 1;
+      for (size_t a = 0; a < open.size(); ++a) {
+        for (size_t b = a + 1; b < open.size(); ++b) {
+          if (apart[open[a]][open[b]] < apart[open[low]][open[high]]) std::tie(low, high) = std::pair(a, b);
+        }
       }
+      const size_t into = open[low];
+      const size_t from = open[high];
+      sets[into].join(std::move(sets[from]), apart[into][from]);
+      open.erase(open.begin() + static_cast<int64_t>(high));
+      for (const size_t other : open)
+        apart[into][other] = apart[other][into] = std::max(apart[into][other], apart[from][other]);
     }
     NodeTree tree;
-    tree.order = members_[0];
-    std::vector<int> place(size);
-    for (size_t i = 0; i < size; ++i) place[static_cast<size_t>(tree.order[i])] = static_cast<int>(i);
-    for (const auto& [members, level] : sets) {
-      const int begin = place[static_cast<size_t>(members.front())];
-      tree.sets.push_back({begin, begin + static_cast<int>(members.size()), level});
-    }
-    for (int& device : tree.order) device = devices_[static_cast<size_t>(device)];
+    const Joined& all = sets[open.front()];
+    for (const int device : all.order) tree.order.push_back(devices_[static_cast<size_t>(device)]);
+    tree.sets = all.sets;
     return tree;
   }
 
  private:
+  // Devices in order and the sets among them, counted from the first.
+  struct Joined {
+    std::vector<int> order;
+    std::vector<DeviceTree::Set> sets;
+    std::optional<Nearness> width;  // of the set of all; none for one device
+
+    void join(Joined&& other, const Nearness& near) {
+      // A set that is as wide as the one that takes it in is none of its own.
+      if (width == near) sets.pop_back();
+      if (other.width == near) other.sets.pop_back();
+      const auto shift = static_cast<int>(order.size());
+      for (const DeviceTree::Set& set : other.sets)
+        sets.push_back({set.begin + shift, set.end + shift, set.level});
+      order.insert(order.end(), other.order.begin(), other.order.end());
+      sets.push_back({0, static_cast<int>(order.size()), near.first});
+      width = near;
+    }
+  };
+
   Nearness nearness(size_t a, size_t b) const {
-    const Route route = router_.route({node_, devices_[a]}, {node_, devices_[b]});
-    return {route.level, route.latency_s + kMessageBytes / route.bytes_per_s};
-  }
-
-  int root(int device) const {
-    while (root_[static_cast<size_t>(device)] != device) device = root_[static_cast<size_t>(device)];
-    return device;
-  }
-
-  void join(int a, int b, std::vector<int>& grown) {
-    const int low = std::min(root(a), root(b));
-    const int high = std::max(root(a), root(b));
-    if (low == high) return;
-    root_[static_cast<size_t>(high)] = low;
-    auto& into = members_[static_cast<size_t>(low)];
-    auto& from = members_[static_cast<size_t>(high)];
-    into.insert(into.end(), from.begin(), from.end());
-    from.clear();
-    if (std::find(grown.begin(), grown.end(), low) == grown.end()) grown.push_back(low);
+    const Route there = router_.route({node_, devices_[a]}, {node_, devices_[b]});
+    return {there.level, there.latency_s + kMessageBytes / there.bytes_per_s};
   }
 
   const Router& router_;
   int node_;
   std::vector<int> devices_;
-  std::vector<int> root_;
-  std::vector<std::vector<int>> members_;
 };
 
 // Where a node stands above its own devices, from the outside inwards: nodes with equal beginnings are near.
+// All nodes of an NVLink domain stand where its first one does, whatever their leaf switches: NVLink is
+// nearer than any network.
 std::vector<int> address(const Cluster& cluster, const Node& node) {
+  const Node* at = &node;
+  if (node.nvlink_domain != -1) {
+    at = &*std::find_if(cluster.nodes.begin(), cluster.nodes.end(),
+                        [&](const Node& other) { return other.nvlink_domain == node.nvlink_domain; });
+  }
   std::vector<int> inwards;
   const auto plugged_in =
-      std::find_if(node.leaves.begin(), node.leaves.end(), [](int leaf) { return leaf != -1; });
-  if (plugged_in != node.leaves.end()) {
-    for (int at = *plugged_in; at != -1; at = cluster.switches[static_cast<size_t>(at)].parent)
-      inwards.push_back(at);
+      std::find_if(at->leaves.begin(), at->leaves.end(), [](int leaf) { return leaf != -1; });
+  if (plugged_in != at->leaves.end()) {
+    for (int place = *plugged_in; place != -1; place = cluster.switches[static_cast<size_t>(place)].parent)
+      inwards.push_back(place);
   }
   std::reverse(inwards.begin(), inwards.end());
   inwards.push_back(node.nvlink_domain);

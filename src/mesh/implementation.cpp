@@ -11,15 +11,38 @@ const std::vector<Implementation>& known() {
   // Passes and kernels are fitted to measured steps, prompts and decodings of FLUX.1-dev; results/ has the
   // figures.
   static const std::vector<Implementation> kKnown = {
-      {"ditmesh", "this version: LibTorch's kernels, one by one", 136, 108, 58, 60, 18.6, 35.4, 1, true,
-       false, true},
-      {"compiled", "elementwise kernels fused, a step launched as one CUDA graph", 45, 1, 58, 30, 9.5, 1,
-       true, false, true},
-      {"xdit",
-       "xDiT with torch.compile: q, k, v in all-to-alls of their own, ring as an all-gather of keys and "
-       "values, "
-       "every rank encodes and decodes for itself",
-       45, 1, 457, 200, 39.6, 35.4, 1.125, false, true, false},
+      {.name = "ditmesh",
+       .description = "this version: LibTorch's kernels, one by one",
+       .block_passes = 136,
+       .kernels_per_block = 108,
+       .merge_passes = 6,
+       .encoder_passes = 58,
+       .encoder_kernels = 60,
+       .decoder_passes = 18.6,
+       .decoder_norm_passes = 35.4},
+      {.name = "compiled",
+       .description = "elementwise kernels fused, a step launched as one CUDA graph",
+       .block_passes = 45,
+       .kernels_per_block = 1,
+       .merge_passes = 3,
+       .encoder_passes = 58,
+       .encoder_kernels = 30,
+       .decoder_passes = 9.5},
+      {.name = "xdit",
+       .description =
+           "xDiT with torch.compile for the transformer alone: q, k, v in all-to-alls of their own, ring as "
+           "an all-gather of keys and values, every rank encodes and decodes for itself",
+       .block_passes = 45,
+       .kernels_per_block = 1,
+       .merge_passes = 3,
+       .encoder_passes = 457,
+       .encoder_kernels = 200,
+       .decoder_passes = 39.6,
+       .decoder_norm_passes = 35.4,
+       .slowdown = 1.125,
+       .exchanges_qkv_together = false,
+       .ring_gathers = true,
+       .deals_out_ends = false},
   };
   return kKnown;
 }

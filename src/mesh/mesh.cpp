@@ -33,6 +33,7 @@ Mesh::Mesh() {
 
 std::map<Axis, int> parse_degrees(std::string_view text, std::optional<int> num_ranks) {
   std::map<Axis, int> degrees;
+  int64_t product = 1;
   const std::string most = num_ranks ? cat(" to ", *num_ranks, " (the ranks of this job)") : " or more";
   for (const std::string& item : split(text, ',')) {
     const size_t equals = item.find('=');
@@ -46,6 +47,11 @@ std::map<Axis, int> parse_degrees(std::string_view text, std::optional<int> num_
     const Axis axis = axis_from_name(trim(item.substr(0, equals)));
     if (!degrees.emplace(axis, static_cast<int>(*degree)).second)
       throw ConfigError(cat("mesh '", text, "' names the axis ", axis_name(axis), " twice"));
+    product *= *degree;
+    if (!num_ranks && product > kMostRanks) {
+      throw ConfigError(cat("mesh '", text, "' multiplies to more than ", kMostRanks, " ranks"),
+                        "lower the degrees");
+    }
   }
   return degrees;
 }

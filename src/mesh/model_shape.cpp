@@ -12,9 +12,11 @@ namespace {
 constexpr int64_t kTimeWidth = 256;    // of the sinusoids that a timestep becomes
 constexpr int64_t kPooledWidth = 768;  // of CLIP's prompt
 
-EncoderShape clip_l(int64_t tokens = 77) { return {"CLIP-L", tokens, 12, 768, 768, 3072, false, 49408}; }
-EncoderShape clip_big_g() { return {"CLIP-bigG", 77, 32, 1280, 1280, 5120, false, 49408}; }
-EncoderShape t5_xxl(int64_t tokens) { return {"T5-XXL", tokens, 24, 4096, 4096, 10240, true, 32128}; }
+EncoderShape clip_l(int64_t tokens = 77) {
+  return {"CLIP-L", tokens, 12, 768, 768, 3072, false, 49408, false};
+}
+EncoderShape clip_big_g() { return {"CLIP-bigG", 77, 32, 1280, 1280, 5120, false, 49408, false}; }
+EncoderShape t5_xxl(int64_t tokens) { return {"T5-XXL", tokens, 24, 4096, 4096, 10240, true, 32128, true}; }
 
 ModelShape flux(const std::string& name, int64_t text_tokens, bool guidance, int steps) {
   ModelShape model;
@@ -53,6 +55,7 @@ ModelShape unet(const std::string& name, const UnetShape& shape, std::vector<Enc
   model.text_tokens = 77;
   model.encoders = std::move(encoders);
   model.decoder.latent_channels = 4;
+  model.in_channels = 4;
   model.pixels_per_token = 8;
   model.default_steps = 50;
   return model;
@@ -165,6 +168,16 @@ int64_t ModelShape::encoder_parameters() const {
   int64_t count = 0;
   for (const EncoderShape& encoder : encoders) count += encoder.parameters();
   return count;
+}
+
+ModelShape ModelShape::with_prompt_length(int64_t tokens) const {
+  ModelShape changed = *this;
+  for (EncoderShape& encoder : changed.encoders) {
+    if (!encoder.takes_prompt_length) continue;
+    changed.text_tokens += tokens - encoder.tokens;  // others' stay
+    encoder.tokens = tokens;
+  }
+  return changed;
 }
 
 ModelShape find_model_shape(const std::string& name) {

@@ -1,7 +1,9 @@
 #include "ditmesh/mesh/placement.hpp"
 
 #include <algorithm>
+#include <array>
 #include <map>
+#include <set>
 
 #include "ditmesh/base/error.hpp"
 #include "ditmesh/base/text.hpp"
@@ -14,7 +16,7 @@ namespace {
 struct Chain {
   int head = 0;
   int tail = 0;
-  int set = 0;  // where it was closed: sets are in order from near to far
+  std::array<Level, kAxes.size()> widths{};  // of its groups, the innermost axis first
 };
 
 class Packer {
@@ -38,7 +40,7 @@ class Packer {
       return x.end != y.end ? x.end < y.end : x.begin > y.begin;
     });
     for (int device = 0; device < static_cast<int>(tree_.devices.size()); ++device) {
-      waiting_[0].push_back({device, device, -1});
+      waiting_[0].push_back({device, device, {}});
       if (degrees_.empty()) finish_replica();
       for (; next_set < by_end.size() && tree_.sets[by_end[next_set]].end == device + 1; ++next_set)
         close(static_cast<int>(by_end[next_set]));
@@ -59,6 +61,9 @@ class Packer {
       std::vector<Chain>& items = waiting_[level];
       const auto first =
           std::find_if(items.begin(), items.end(), [&](const Chain& each) { return each.head >= begin; });
+      // What is left over are those whose inner groups are the widest.
+      std::stable_sort(first, items.end(),
+                       [](const Chain& x, const Chain& y) { return x.widths < y.widths; });
       const auto degree = static_cast<size_t>(degrees_[level]);
       const size_t groups = static_cast<size_t>(items.end() - first) / degree;
       if (groups == 0) continue;
@@ -68,8 +73,9 @@ class Packer {
         for (size_t i = 1; i < degree; ++i, ++item) {
           next_[static_cast<size_t>(joined.tail)] = item->head;
           joined.tail = item->tail;
+          joined.widths = std::max(joined.widths, item->widths);
         }
-        joined.set = set;
+        joined.widths[level] = tree_.sets[static_cast<size_t>(set)].level;
         if (level + 1 == degrees_.size()) {
           replicas_.push_back(joined);
         } else {
@@ -88,11 +94,8 @@ class Packer {
   }
 
   Placement finish(int wanted) {
-    const auto width = [&](const Chain& chain) {
-      return chain.set == -1 ? Level::self : tree_.sets[static_cast<size_t>(chain.set)].level;
-    };
     std::stable_sort(replicas_.begin(), replicas_.end(),
-                     [&](const Chain& a, const Chain& b) { return width(a) < width(b); });
+                     [](const Chain& a, const Chain& b) { return a.widths < b.widths; });
     const auto used = std::min(static_cast<size_t>(wanted), replicas_.size());
     Placement placement;
     for (size_t i = used; i < replicas_.size(); ++i) append(replicas_[i], placement.spares);
@@ -118,6 +121,7 @@ constexpr char kBlank = ' ';
 
 PerAxis parse_coordinate(std::string_view text, const Mesh& mesh, const std::string& where) {
   PerAxis coordinate;
+  std::set<Axis> given;
   for (const std::string& item : split(text, ',')) {
     const auto parts = split(item, '=');
     const int64_t value = parts.size() == 2 ? parse_int(parts[1]).value_or(-1) : -1;
@@ -127,6 +131,8 @@ PerAxis parse_coordinate(std::string_view text, const Mesh& mesh, const std::str
       throw ConfigError(cat(where, ": '", item, "' is no place on the mesh ", mesh.to_string()),
                         "write AXIS=NUMBER from 0 to its degree less one, as --dry-run does");
     }
+    if (!given.insert(*axis).second)
+      throw ConfigError(cat(where, ": '", text, "' names the axis ", parts[0], " twice"));
     coordinate[*axis] = static_cast<int>(value);
   }
   return coordinate;
@@ -165,9 +171,9 @@ std::string to_text(const Placement& placement, const Mesh& mesh, const Cluster&
 }
 
 Placement placement_from_text(std::string_view text, const std::string& where, const Mesh& mesh,
-                              const Cluster& cluster) {
+                              const Cluster& cluster, const std::vector<DeviceId>& devices) {
   std::map<std::string, DeviceId> by_name;
-  for (const DeviceId& id : cluster.healthy_devices()) by_name[cluster.name_of(id)] = id;
+  for (const DeviceId& id : devices) by_name[cluster.name_of(id)] = id;
   std::map<int, DeviceId> placed;
   std::map<DeviceId, int> line_of;
   int number = 0;
@@ -176,14 +182,14 @@ Placement placement_from_text(std::string_view text, const std::string& where, c
     const std::string_view content = trim(line);
     if (content.empty() || content.front() == '#') continue;
     const std::string at = cat(where, ", line ", number);
-    const size_t blank = content.find(kBlank);
+    const size_t blank = content.find_first_of(" \t");
     const std::string name(trim(blank == std::string_view::npos ? "" : content.substr(blank)));
     const int rank = mesh.rank(parse_coordinate(content.substr(0, blank), mesh, at));
     const auto device = by_name.find(name);
     if (device == by_name.end()) {
       std::vector<std::string> names;
       for (const auto& [known, unused] : by_name) names.push_back(known);
-      throw ConfigError(cat(at, ": there is no healthy device '", name, "'", did_you_mean(name, names)),
+      throw ConfigError(cat(at, ": this job has no device '", name, "'", did_you_mean(name, names)),
                         "write HOST:DEVICE as 'ditmesh topology' names them");
     }
     if (const auto [other, is_new] = line_of.emplace(device->second, number); !is_new)
@@ -194,9 +200,9 @@ Placement placement_from_text(std::string_view text, const std::string& where, c
                         "one line for each coordinate");
   }
   if (static_cast<int>(placed.size()) != mesh.size()) {
-    throw ConfigError(
-        cat(where, " places ", placed.size(), " ranks, the mesh ", mesh.to_string(), " has ", mesh.size()),
-        "write a line for each coordinate, as --dry-run does");
+    throw ConfigError(cat(where, " places ", counted(static_cast<int64_t>(placed.size()), "rank"),
+                          ", the mesh ", mesh.to_string(), " has ", mesh.size()),
+                      "write a line for each coordinate, as --dry-run does");
   }
   Placement placement;
   for (const auto& [rank, device] : placed) placement.devices.push_back(device);

@@ -83,7 +83,7 @@ constexpr const char* kHead =
 
 }  // namespace
 
-std::string reason_of(const PlannedMesh& planned, const PlanRequest& request, double one_device_step_s) {
+std::string reason_of(const PlannedMesh& planned, const PlanRequest& request) {
   if (planned.kinds.empty()) return {};
   const ReplicaCost& cost = planned.cost();
   const double ranks = planned.mesh.inner_size();
@@ -98,7 +98,7 @@ std::string reason_of(const PlannedMesh& planned, const PlanRequest& request, do
     if (planned.workload.batch > 1) text += cat(", ", planned.workload.batch, " at once to fill it");
   } else {
     const double images = static_cast<double>(planned.workload.batch);
-    const double alone_s = one_device_step_s * images;
+    const double alone_s = planned.one_device_step_s * images;
     const double ideal_s = alone_s / ranks;
     const double said_s = cost.communication_s();
     const bool is_queue = planned.mesh.degree(Axis::pipeline) > 1 && planned.workload.patches == 1;
@@ -230,7 +230,7 @@ std::string placement_picture(const Placement& placement, const Mesh& mesh, cons
   return text;
 }
 
-std::string explain(const PlannedMesh& planned, double one_device_step_s) {
+std::string explain(const PlannedMesh& planned) {
   const ReplicaCost& cost = planned.cost();
   std::string text =
       cat(planned.mesh.to_string(), ", batch ", planned.workload.batch, ": ", planned.reason, "\n\n");
@@ -239,7 +239,7 @@ std::string explain(const PlannedMesh& planned, double one_device_step_s) {
     padded.resize(std::max<size_t>(name.size() + 1, 34), ' ');
     text += cat("  ", padded, value, "\n");
   };
-  line("one device, one picture, a step", ms(one_device_step_s));
+  line("one device, one picture, a step", ms(planned.one_device_step_s));
   line(cat(inner_name(planned.mesh), ", a step"), ms(cost.step_s));
   line("  computing, the busiest rank", ms(cost.compute_s));
   for (const Axis axis : kAxes) {

@@ -59,7 +59,19 @@ struct Pool {
   const DeviceModel* model;
   DeviceSpeed speed;
   PlacementBook book;
+  double one_device_step_s;  // of one picture, whether it fits or not
 };
+
+double one_device_step_s(const PlanRequest& request, const DeviceSpeed& speed) {
+  Workload one = request.workload;
+  one.batch = 1;
+  one.patches = 1;
+  const ComputeCost compute(request.model, one, request.implementation, speed, Mesh());
+  const ReplicaTask task{request.model, one, request.implementation, Mesh(),
+                         stages_by_cost(request.model, compute, 1)};
+  const AxisCosts none{};
+  return ReplicaTimes(task, compute, none).cost().step_s;
+}
 
 class Planner {
  public:
@@ -71,15 +83,16 @@ class Planner {
       if (model == router.cluster().models.end()) {
         throw ConfigError("the cluster does not say what its devices are", "name their 'model'");
       }
-      pools_.push_back({&model->second, DeviceSpeed(model->second, request.workload.dtype),
-                        PlacementBook(router, std::move(devices))});
+      const DeviceSpeed speed(model->second, request.workload.dtype);
+      pools_.push_back({&model->second, speed, PlacementBook(router, std::move(devices)),
+                        one_device_step_s(request, speed)});
     }
     if (pools_.empty()) throw ConfigError("there are no devices to plan for", "look at 'ditmesh topology'");
   }
 
   MeshRanking run() {
     MeshRanking result;
-    result.one_device_step_s = one_device_step_s();
+    result.one_device_step_s = pools_.front().one_device_step_s;
     for (const Mesh& inner : inner_meshes()) {
       if (obstacle(request_.model, request_.workload, inner)) continue;
       add(best_of(inner, request_.workload), result);
@@ -99,20 +112,9 @@ class Planner {
         result.too_large.begin(), result.too_large.end(),
         [](const PlannedMesh& a, const PlannedMesh& b) { return a.memory.peak() < b.memory.peak(); });
     for (auto* list : {&result.ranked, &result.approximate, &result.too_large}) {
-      for (PlannedMesh& each : *list) each.reason = reason_of(each, request_, result.one_device_step_s);
+      for (PlannedMesh& each : *list) each.reason = reason_of(each, request_);
     }
     return result;
-  }
-
-  double one_device_step_s() const {
-    Workload one = request_.workload;
-    one.batch = 1;
-    one.patches = 1;
-    const ComputeCost compute(request_.model, one, request_.implementation, pools_.front().speed, Mesh());
-    const ReplicaTask task{request_.model, one, request_.implementation, Mesh(),
-                           stages_by_cost(request_.model, compute, 1)};
-    const AxisCosts none{};
-    return ReplicaTimes(task, compute, none).cost().step_s;
   }
 
   // Of one pool, or of all of them together.
@@ -123,15 +125,17 @@ class Planner {
     planned.workload = workload;
     planned.device_bytes = UINT64_MAX;
     int num_replicas = 0;
-    int used = 0;
+    const bool is_given = request_.degrees.contains(Axis::data);
+    int wanted = is_given ? request_.degrees.at(Axis::data) : 0;
     for (Pool* pool : pools) {
-      const int given =
-          pools.size() == 1 && request_.degrees.contains(Axis::data) ? request_.degrees.at(Axis::data) : 0;
-      if (pool->book.num_devices() < inner.inner_size() * std::max(1, given)) continue;
+      const int room = ditmesh::num_replicas(inner, pool->book.num_devices());
+      const int here = is_given ? std::min(wanted, room) : room;
+      if (here == 0) continue;
+      wanted -= here;
       planned.device_bytes = std::min(planned.device_bytes, pool->model->memory_bytes);
       const ComputeCost compute(request_.model, workload, request_.implementation, pool->speed, inner);
       if (planned.stages.empty()) planned.stages = stages_of(compute, inner, balance);
-      const PlacementBook::Entry& entry = pool->book.find(inner, given);
+      const PlacementBook::Entry& entry = pool->book.find(inner, here);
       for (const auto& [kind, costs] : entry.kinds) {
         ReplicaKind one{num_replicas + kind.replica,
                         kind.count,
@@ -139,20 +143,27 @@ class Planner {
                         kind.level,
                         PlacementBook::axis_costs(inner, costs),
                         {}};
-        const ReplicaTask task{request_.model, workload, request_.implementation, inner, planned.stages};
-        one.cost = ReplicaTimes(task, compute, one.axes).cost();
-        planned.images_per_s += kind.count * static_cast<double>(workload.batch) / one.cost.period_s;
-        planned.kinds.push_back(std::move(one));
+        add_kind(std::move(one), compute, planned);
       }
       num_replicas += entry.num_replicas;
     }
-    used = num_replicas * inner.inner_size();
+    if (is_given && wanted > 0) planned.kinds.clear();  // there is no room for as many
+    const int used = num_replicas * inner.inner_size();
     planned.mesh = inner.with(Axis::data, std::max(1, num_replicas));
     finish(planned, static_cast<int>(request_.devices.size()) - used);
     return planned;
   }
 
   PlannedMesh evaluate_placed(const Mesh& mesh, const Placement& placement) {
+    PlannedMesh planned = evaluate_placed(mesh, placement, StageBalance::time);
+    if (!planned.fits() && mesh.degree(Axis::pipeline) > 1)
+      planned = evaluate_placed(mesh, placement, StageBalance::weights);
+    planned.reason = reason_of(planned, request_);
+    return planned;
+  }
+
+ private:
+  PlannedMesh evaluate_placed(const Mesh& mesh, const Placement& placement, StageBalance balance) {
     PlannedMesh planned;
     planned.mesh = mesh;
     planned.workload = request_.workload;
@@ -163,20 +174,23 @@ class Planner {
       const DeviceModel& model = placed.model(kind.replica);
       const DeviceSpeed speed(model, planned.workload.dtype);
       const ComputeCost compute(request_.model, planned.workload, request_.implementation, speed, mesh);
-      if (planned.stages.empty()) planned.stages = stages_of(compute, mesh, StageBalance::time);
+      if (planned.stages.empty()) planned.stages = stages_of(compute, mesh, balance);
       planned.device_bytes = std::min(planned.device_bytes, model.memory_bytes);
       ReplicaKind one{kind.replica, kind.count, model.name, kind.level, placed.costs(kind.replica), {}};
-      const ReplicaTask task{request_.model, planned.workload, request_.implementation, mesh, planned.stages};
-      one.cost = ReplicaTimes(task, compute, one.axes).cost();
-      planned.images_per_s += kind.count * static_cast<double>(planned.workload.batch) / one.cost.period_s;
-      planned.kinds.push_back(std::move(one));
+      add_kind(std::move(one), compute, planned);
     }
     finish(planned, static_cast<int>(placement.spares.size()));
-    planned.reason = reason_of(planned, request_, one_device_step_s());
     return planned;
   }
 
- private:
+  void add_kind(ReplicaKind kind, const ComputeCost& compute, PlannedMesh& planned) const {
+    const ReplicaTask task{request_.model, planned.workload, request_.implementation, planned.mesh,
+                           planned.stages};
+    kind.cost = ReplicaTimes(task, compute, kind.axes).cost();
+    planned.images_per_s += kind.count * static_cast<double>(planned.workload.batch) / kind.cost.period_s;
+    planned.kinds.push_back(std::move(kind));
+  }
+
   std::vector<Mesh> inner_meshes() const {
     std::vector<Mesh> meshes{Mesh()};
     const auto devices = static_cast<int>(request_.devices.size());
@@ -238,8 +252,7 @@ class Planner {
     for (const PlannedMesh& each : candidates) {
       // A larger batch must be worth its longer wait.
       constexpr double kWorthwhile = 1.02;
-      if (each.fits() && (best == nullptr || each.images_per_s > best->images_per_s * kWorthwhile))
-        best = &each;
+      if (each.fits() && (best == nullptr || badness(each) * kWorthwhile < badness(*best))) best = &each;
     }
     if (best != nullptr) {
       result.ranked.push_back(*best);
@@ -262,19 +275,24 @@ class Planner {
     planned.memory = need(request_.encoders.value_or(EncoderPlace::resident));
     if (!request_.encoders && !planned.fits()) planned.memory = need(EncoderPlace::released);
     planned.image_s = planned.cost().latency_s;
+    for (const Pool& pool : pools_) {
+      if (pool.model->name == planned.kinds.front().device_model)
+        planned.one_device_step_s = pool.one_device_step_s;
+    }
     planned.device_s = planned.mesh.size() / planned.images_per_s;
   }
 
   // Predictions are not so good that a hundredth would be worth another axis of communication.
-  void sort(std::vector<PlannedMesh>& meshes) const {
+  double badness(const PlannedMesh& planned) const {
     constexpr double kWorthAnAxis = 1.01;
-    const auto badness = [&](const PlannedMesh& each) {
-      double bad = request_.objective == Objective::throughput ? 1 / each.images_per_s : each.image_s;
-      for (const Axis axis : kAxes) {
-        if (axis != Axis::data && each.mesh.degree(axis) > 1) bad *= kWorthAnAxis;
-      }
-      return bad;
-    };
+    double bad = request_.objective == Objective::throughput ? 1 / planned.images_per_s : planned.image_s;
+    for (const Axis axis : kAxes) {
+      if (axis != Axis::data && planned.mesh.degree(axis) > 1) bad *= kWorthAnAxis;
+    }
+    return bad;
+  }
+
+  void sort(std::vector<PlannedMesh>& meshes) const {
     std::stable_sort(meshes.begin(), meshes.end(),
                      [&](const PlannedMesh& a, const PlannedMesh& b) { return badness(a) < badness(b); });
   }
@@ -314,7 +332,8 @@ std::optional<std::string> obstacle(const ModelShape& model, const Workload& wor
   }
   if (model.unet) return std::nullopt;
   if (int64_t{tensor} * ulysses > model.num_heads) {
-    return cat("tensor × ulysses is ", tensor * ulysses, ", the model has ", model.num_heads, " heads");
+    return cat("tensor × ulysses is ", int64_t{tensor} * ulysses, ", the model has ", model.num_heads,
+               " heads");
   }
   if (stages > model.num_blocks())
     return cat("pipeline=", stages, " is more than the model's ", model.num_blocks(), " blocks");
@@ -349,14 +368,78 @@ MeshRanking rank_meshes(const Router& router, const PlanRequest& request) {
   return result;
 }
 
+Placement place_by_model(const Router& router, const PlanRequest& request, const Mesh& mesh) {
+  std::map<std::string, std::vector<DeviceId>> by_model;
+  for (const DeviceId& id : request.devices) by_model[router.cluster().device(id).model].push_back(id);
+  std::optional<Placement> best;
+  double best_images_per_s = 0;
+  size_t most = 0;
+  for (const auto& [name, devices] : by_model) {
+    most = std::max(most, devices.size());
+    if (static_cast<int>(devices.size()) < mesh.size()) continue;
+    Placement placement = place(mesh, device_tree(router, devices));
+    const double images_per_s =
+        by_model.size() == 1 ? 1 : plan_one(router, request, mesh, placement).images_per_s;
+    if (images_per_s > best_images_per_s) {
+      best_images_per_s = images_per_s;
+      best = std::move(placement);
+    }
+  }
+  Placement placement;
+  if (best && !(request.allow_mixed_devices && by_model.size() > 1)) {
+    placement = std::move(*best);
+  } else {
+    int wanted = mesh.degree(Axis::data);
+    for (const auto& [name, devices] : by_model) {
+      const int here = std::min(wanted, num_replicas(mesh, static_cast<int>(devices.size())));
+      if (here == 0) continue;
+      const Placement part = place(mesh.with(Axis::data, here), device_tree(router, devices));
+      placement.devices.insert(placement.devices.end(), part.devices.begin(), part.devices.end());
+      wanted -= here;
+    }
+    if (wanted > 0 || (!request.allow_mixed_devices && by_model.size() > 1)) {
+      throw ConfigError(
+          cat("mesh ", mesh.to_string(), " has ", mesh.size(),
+              " ranks, of one device model there are at most ", most,
+              wanted > 0 ? ", and replicas of one model each do not fit" : ""),
+          wanted > 0 ? "lower its degrees" : "give --allow-mixed-devices, or lower its degrees");
+    }
+  }
+  placement.spares.clear();
+  for (const DeviceId& id : request.devices) {
+    if (std::find(placement.devices.begin(), placement.devices.end(), id) == placement.devices.end())
+      placement.spares.push_back(id);
+  }
+  return placement;
+}
+
 PlannedMesh plan_one(const Router& router, const PlanRequest& request, const Mesh& mesh,
                      const Placement& placement) {
+  std::set<std::string> models;
+  for (int rank = 0; rank < mesh.size(); ++rank) {
+    const auto model_of = [&](int of) {
+      return router.cluster().device(placement.devices[static_cast<size_t>(of)]).model;
+    };
+    models.insert(model_of(rank));
+    const int first = rank / mesh.inner_size() * mesh.inner_size();
+    if (model_of(rank) != model_of(first)) {
+      throw ConfigError(cat("replica ", rank / mesh.inner_size(),
+                            " would have devices of two models: ", model_of(first), " and ", model_of(rank)),
+                        "place each replica on devices of one model");
+    }
+  }
+  if (models.size() > 1 && !request.allow_mixed_devices) {
+    throw ConfigError(
+        cat("the mesh ", mesh.to_string(), " would use devices of several models: ", join(models, ", ")),
+        "give --allow-mixed-devices, or use fewer replicas");
+  }
   if (const auto why = obstacle(request.model, request.workload, mesh)) {
     throw ConfigError(cat("mesh ", mesh.to_string(), ": ", *why),
                       "see 'ditmesh plan' for those that can be run");
   }
   PlanRequest of_placement = request;
   of_placement.devices = placement.devices;
+  of_placement.devices.insert(of_placement.devices.end(), placement.spares.begin(), placement.spares.end());
   return Planner(router, of_placement).evaluate_placed(mesh, placement);
 }
 

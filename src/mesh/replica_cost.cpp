@@ -94,21 +94,26 @@ struct ReplicaTimes::Sum {
   ReplicaCost cost{};
   std::array<double, kAxes.size()> axis_bytes{};  // of a step, an average rank
 
-  // What is said in `weight` visits of a stage in each step.
+  // What is said in `weight` visits of a stage in each step. A whole picture waits for what all stages say,
+  // one after the other; patches are in all stages at once.
   void add(int stage, const VisitTime& visit, const StageTime& time, double weight) {
     const double stages = times.num_stages();
+    const double ranks_that_wait = times.task_.workload.patches > 1 ? stages : 1;
     for (const auto& [kind, block] :
          {std::pair(BlockKind::joint, &visit.joint), std::pair(BlockKind::single, &visit.single)}) {
-      const double count = times.num_blocks(stage, kind) * times.branches_ * weight / stages;
+      const double count = times.num_blocks(stage, kind) * times.branches_ * weight;
       for (size_t axis = 0; axis < kAxes.size(); ++axis) {
-        cost.axis_s[axis] += block->axis_s[axis] * count;
-        axis_bytes[axis] += block->axis_bytes[axis] * count;
+        cost.axis_s[axis] += block->axis_s[axis] * count / ranks_that_wait;
+        axis_bytes[axis] += block->axis_bytes[axis] * count / stages;
       }
-      cost.hidden_s += block->hidden_s * count;
+      cost.hidden_s += block->hidden_s * count / ranks_that_wait;
     }
     if (stages > 1) {
       cost.axis_s[index(Axis::pipeline)] += time.send_s * weight;
-      axis_bytes[index(Axis::pipeline)] += times.sent_bytes(stage, visit.visit) * weight / stages;
+      const double senders = times.task_.mesh.inner_size() / stages;
+      const Level level = times.axes_[index(Axis::pipeline)].next_levels.at(static_cast<size_t>(stage));
+      cost.bytes[level] +=
+          times.sent_bytes(stage, visit.visit) * weight * senders * times.task_.workload.steps;
     }
     const int cfg = times.task_.mesh.degree(Axis::cfg);
     if (stage + 1 == times.num_stages() && cfg > 1) {
@@ -122,7 +127,8 @@ struct ReplicaTimes::Sum {
   void count_bytes() {
     const double ranks = times.task_.mesh.inner_size();
     for (size_t axis = 0; axis < kAxes.size(); ++axis) {
-      for (const auto& [level, share] : times.axes_[axis].level_share)
+      const AxisCost& each = times.axes_[axis];
+      for (const auto& [level, share] : axis == index(Axis::ulysses) ? each.share_to_all : each.share_to_next)
         cost.bytes[level] += axis_bytes[axis] * times.task_.workload.steps * ranks * share;
     }
   }
@@ -186,12 +192,12 @@ struct ReplicaTimes::Sum {
 ReplicaCost ReplicaTimes::cost() const {
   Sum sum{*this};
   ReplicaCost& cost = sum.cost;
-  const double share = task_.implementation.deals_out_ends ? task_.mesh.inner_size() : 1;
-  cost.encode_s = compute_.encode_s() / share;
-  cost.decode_s = compute_.decode_s() / share;
+  cost.encode_s = compute_.encode_s(task_.mesh.inner_size());
+  cost.decode_s = compute_.decode_s(task_.mesh.inner_size());
   if (!task_.model.unet) {
     cost.prepare_s = compute_.prepare_s(static_cast<int>(num_blocks(0, BlockKind::joint)),
-                                        static_cast<int>(num_blocks(0, BlockKind::single)));
+                                        static_cast<int>(num_blocks(0, BlockKind::single))) *
+                     branches_;
   }
   const double steps_s = task_.workload.patches > 1 ? sum.patches() : sum.whole_pictures();
   const double outside_steps_s = cost.encode_s + cost.prepare_s + cost.decode_s;

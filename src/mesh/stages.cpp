@@ -45,6 +45,11 @@ std::vector<Range> balanced_stages(const std::vector<double>& block_costs, int n
 }
 
 std::vector<Range> parse_stages(std::string_view text, int num_blocks, int num_stages) {
+  if (num_stages < 1 || num_stages > num_blocks) {
+    throw ConfigError(cat("pipeline=", num_stages, " needs a block for each stage, the model has ",
+                          num_blocks, " numbered blocks"),
+                      "lower the degree");
+  }
   std::vector<Range> stages;
   const auto refuse = [&](const std::string& rule) {
     throw ConfigError(cat("--stages '", text, "': ", rule),
@@ -56,8 +61,8 @@ std::vector<Range> parse_stages(std::string_view text, int num_blocks, int num_s
     const auto ends = split(trim(item), '-');
     const auto first = parse_int(ends.front());
     const auto last = parse_int(ends.back());
-    if (ends.size() > 2 || !first || !last || *first > *last) {
-      refuse(cat("'", item, "' must be FIRST-LAST, the numbers of blocks"));
+    if (ends.size() > 2 || !first || !last || *first > *last || *last >= num_blocks) {
+      refuse(cat("'", item, "' must be FIRST-LAST, the numbers of blocks from 0 to ", num_blocks - 1));
     }
     const int64_t expected = stages.empty() ? 0 : stages.back().end;
     if (*first != expected)
@@ -68,7 +73,8 @@ std::vector<Range> parse_stages(std::string_view text, int num_blocks, int num_s
     refuse(cat("they hold ", stages.back().end, " blocks, the model has ", num_blocks));
   }
   if (static_cast<int>(stages.size()) != num_stages) {
-    refuse(cat("they are ", stages.size(), " stages, the mesh has pipeline=", num_stages));
+    refuse(cat("they are ", counted(static_cast<int64_t>(stages.size()), "stage"),
+               ", the mesh has pipeline=", num_stages));
   }
   return stages;
 }

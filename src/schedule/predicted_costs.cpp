@@ -7,7 +7,6 @@ namespace ditmesh {
 PredictedCosts::PredictedCosts(const Schedule& schedule, const Implementation& implementation,
                                const DeviceModel& device)
     : schedule_(schedule),
-      implementation_(implementation),
       kind_(device.kind),
       compute_(schedule.model, schedule.workload, implementation,
                DeviceSpeed(device, schedule.workload.dtype), schedule.mesh) {}
@@ -33,7 +32,7 @@ double PredictedCosts::seconds(const Operation& operation, int /*rank*/) const {
     case OperationKind::scheduler:
       return compute_.update_s(visit);
     case OperationKind::decode:
-      return compute_.decode_s() / (implementation_.deals_out_ends ? schedule_.mesh.inner_size() : 1);
+      return compute_.decode_s(schedule_.mesh.inner_size());
     case OperationKind::send:
     case OperationKind::receive:
     case OperationKind::collective:

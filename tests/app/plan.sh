@@ -91,7 +91,7 @@ END
 run_mpi 4 "${dry[@]}" --cluster boxes.json --mesh ulysses=2 --placement placement.txt
 contains "a placement by hand" "$out" "gpu2: d0 u1 | gpu3: d0 u0"
 sed -i 's/box2:gpu3/box2:gpu9/' placement.txt
-refused "a placement on what is not there" "placement.txt, line 2: there is no healthy device 'box2:gpu9'" -- \
+refused "a placement on what is not there" "placement.txt, line 2: this job has no device 'box2:gpu9'" -- \
   "${dry[@]}" --cluster boxes.json --mesh data=1 --placement placement.txt
 refused "--cluster without --dry-run" "--cluster only goes with --dry-run" -- "${dry[@]/--dry-run/--threads=1}" --cluster boxes.json
 refused "--patches without --dry-run" "--patches above 1 only goes with --dry-run" -- "${dry[@]/--dry-run/--threads=1}" --patches 2

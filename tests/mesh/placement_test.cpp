@@ -90,7 +90,7 @@ TEST(Placement, FillsSocketsFirst) {
   const DeviceTree tree = device_tree(Router(cluster), cluster.healthy_devices());
   std::vector<std::pair<int, int>> sets;
   for (const DeviceTree::Set& set : tree.sets) sets.emplace_back(set.begin, set.end);
-  EXPECT_EQ(sets, (std::vector<std::pair<int, int>>{{0, 2}, {2, 4}, {4, 6}, {6, 8}, {0, 4}, {4, 8}, {0, 8}}));
+  EXPECT_EQ(sets, (std::vector<std::pair<int, int>>{{0, 2}, {2, 4}, {0, 4}, {4, 6}, {6, 8}, {4, 8}, {0, 8}}));
   // Three are on one socket, though the first two and the next two are nearest.
   const Mesh mesh = Mesh::parse("ring=3,data=2", 6);
   EXPECT_EQ(picture(place(mesh, tree), mesh, cluster), "000.111.");
@@ -122,6 +122,59 @@ TEST(Placement, AnNvlinkDomainOfManyNodesIsOneSet) {
   const Placement placement = place(mesh, device_tree(router, cluster.healthy_devices()));
   EXPECT_EQ(router.level(placement.devices[0], placement.devices[23]), Level::nvlink);
   EXPECT_TRUE(placement.spares.empty());
+}
+
+// GPUs 0 to 3 and 4 to 7 are all joined by NVLink, across them only pairs: a chain of NVLinks is no group.
+TEST(Placement, HybridCubeMesh) {
+  const Cluster cluster = cluster_from_json(Json::parse(R"({"name": "dgx1", "node_types": {"t": {
+      "places": [{"names": "numa[0-1]"}], "devices": [{"names": "gpu[0-7]", "model": "a100-sxm-40gb", "in": "numa[0-1]"}],
+      "nvlinks": [{"among": "gpu0,gpu3", "links": 2}, {"among": "gpu0,gpu4", "links": 2}, {"among": "gpu1,gpu2", "links": 2},
+                  {"among": "gpu1,gpu5", "links": 2}, {"among": "gpu2,gpu3", "links": 2}, {"among": "gpu4,gpu7", "links": 2},
+                  {"among": "gpu5,gpu6", "links": 2}, {"among": "gpu6,gpu7", "links": 2}, {"among": "gpu0,gpu1", "links": 1},
+                  {"among": "gpu0,gpu2", "links": 1}, {"among": "gpu1,gpu3", "links": 1}, {"among": "gpu2,gpu6", "links": 1},
+                  {"among": "gpu3,gpu7", "links": 1}, {"among": "gpu4,gpu5", "links": 1}, {"among": "gpu4,gpu6", "links": 1},
+                  {"among": "gpu5,gpu7", "links": 1}]}}, "nodes": [{"names": "n", "type": "t"}]})"),
+                                            "test");
+  const DeviceTree tree = device_tree(Router(cluster), cluster.healthy_devices());
+  const Mesh quads = Mesh::parse("ulysses=4,data=2", 8);
+  EXPECT_EQ(picture(place(quads, tree), quads, cluster), "00001111");
+  const Mesh pairs = Mesh::parse("ulysses=2,data=4", 8);
+  const std::string text = picture(place(pairs, tree), pairs, cluster);
+  EXPECT_EQ(text[0], text[3]);
+  EXPECT_EQ(text[1], text[2]);
+}
+
+// Trays of a rack under different leaf switches: NVLink is nearer than a leaf switch.
+TEST(Placement, NvlinkDomainsBeforeLeaves) {
+  const Cluster cluster =
+      cluster_from_json(Json::parse(R"({"name": "c", "node_types": {"t": {"places": [{"names": "numa0"}],
+        "devices": [{"names": "gpu[0-3]", "model": "gb200", "in": "numa0", "nvswitch_links": 18}],
+        "nics": [{"names": "nic", "kind": "infiniband", "in": "numa0"}]}},
+        "switches": [{"names": "spine"}, {"names": "leaf[1-2]", "in": "spine"}],
+        "nodes": [{"names": "a1", "type": "t", "leaves": "leaf1", "nvlink_domain": "a"},
+                  {"names": "b1", "type": "t", "leaves": "leaf1", "nvlink_domain": "b"},
+                  {"names": "a2", "type": "t", "leaves": "leaf2", "nvlink_domain": "a"},
+                  {"names": "b2", "type": "t", "leaves": "leaf2", "nvlink_domain": "b"}]})"),
+                        "test");
+  const Mesh mesh = Mesh::parse("ulysses=8,data=2", 16);
+  EXPECT_EQ(picture(place(mesh, device_tree(Router(cluster), cluster.healthy_devices())), mesh, cluster),
+            "0000 1111 0000 1111");
+}
+
+// Two nodes with one GPU left under one leaf, two pairs elsewhere: both tensor groups stay whole.
+TEST(Placement, WideGroupsAreLeftOver) {
+  Cluster cluster =
+      cluster_from_json(Json::parse(R"({"name": "c", "node_types": {"t": {"places": [{"names": "numa0"}],
+        "devices": [{"names": "gpu[0-1]", "model": "h100-sxm", "in": "numa0", "nvswitch_links": 18}],
+        "nics": [{"names": "nic", "kind": "infiniband", "in": "numa0"}]}},
+        "switches": [{"names": "spine"}, {"names": "leaf[1-3]", "in": "spine"}],
+        "nodes": [{"names": "a1", "type": "t", "leaves": "leaf1", "unhealthy": "gpu1"},
+                  {"names": "a2", "type": "t", "leaves": "leaf1", "unhealthy": "gpu1"},
+                  {"names": "b1", "type": "t", "leaves": "leaf2"}, {"names": "c1", "type": "t", "leaves": "leaf3"}]})"),
+                        "test");
+  const Mesh mesh = Mesh::parse("tensor=2,pipeline=2", 4);
+  EXPECT_EQ(picture(place(mesh, device_tree(Router(cluster), cluster.healthy_devices())), mesh, cluster),
+            ".. .. 00 00");
 }
 
 TEST(Placement, EveryDeviceOnce) {
@@ -163,15 +216,17 @@ TEST(Placement, WrittenAndReadBack) {
   const Placement placement = place(mesh, device_tree(Router(cluster), cluster.healthy_devices()));
   const std::string text = to_text(placement, mesh, cluster);
   EXPECT_EQ(text.substr(0, text.find('\n')), "data=0,ulysses=0 n0:gpu0");
-  EXPECT_EQ(placement_from_text(text, "p", mesh, cluster), placement);
+  EXPECT_EQ(placement_from_text(text, "p", mesh, cluster, cluster.healthy_devices()), placement);
   const auto error = [&](const std::string& changed) {
-    return error_of([&] { placement_from_text(changed, "p.txt", mesh, cluster); });
+    return error_of([&] { placement_from_text(changed, "p.txt", mesh, cluster, cluster.healthy_devices()); });
   };
-  EXPECT_NE(error("data=0,ulysses=0 n0:gpu9").find("p.txt, line 1: there is no healthy device 'n0:gpu9'"),
+  EXPECT_NE(error("data=0,ulysses=0 n0:gpu9").find("p.txt, line 1: this job has no device 'n0:gpu9'"),
             std::string::npos);
   EXPECT_NE(error("data=0,ulysses=2 n0:gpu0").find("'ulysses=2' is no place on the mesh"), std::string::npos);
   EXPECT_NE(error("\n" + text + text).find("has a rank already, of line 2"), std::string::npos)
       << error("\n" + text + text);
+  EXPECT_NE(error("data=0,ulysses=0,ulysses=1 n0:gpu0").find("names the axis ulysses twice"),
+            std::string::npos);
   EXPECT_NE(error("# none").find("places 0 ranks, the mesh ulysses=2,data=3 has 6"), std::string::npos);
   EXPECT_NE(error("data=0,ulysses=0 n0:gpu0\ndata=0,ulysses=0 n0:gpu1").find("is placed twice"),
             std::string::npos);

@@ -333,7 +333,7 @@ TEST(PlanText, SaysWhatCounts) {
   for (const char* part : {"flux.1-dev, 1024×1024, 28 steps on dgx-h100, 8 devices; by latency",
                            "more: --top", "Approximate, never chosen unasked", "bytes an image"})
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
-  const std::string explained = explain(all.ranked.front(), all.one_device_step_s);
+  const std::string explained = explain(all.ranked.front());
   for (const char* part : {"a step", "ulysses over NVLink", "memory of a rank", "GB/s to the next"})
     EXPECT_NE(explained.find(part), std::string::npos) << part << "\n" << explained;
   const OrderedJson json = to_json(all, request, router.cluster());

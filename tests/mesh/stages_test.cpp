@@ -78,9 +78,13 @@ TEST(Stages, RefusedWithAnExample) {
   };
   EXPECT_NE(error("0-10,12-56").find("block 12, block 11 comes next"), std::string::npos);
   EXPECT_NE(error("0-10,11-55").find("they hold 56 blocks, the model has 57"), std::string::npos);
-  EXPECT_NE(error("0-56").find("they are 1 stages, the mesh has pipeline=2"), std::string::npos);
+  EXPECT_NE(error("0-56").find("they are 1 stage, the mesh has pipeline=2"), std::string::npos);
   EXPECT_NE(error("10-0,11-56").find("'10-0' must be FIRST-LAST"), std::string::npos);
   EXPECT_NE(error("a-b").find("for example --stages 0-28,29-56"), std::string::npos) << error("a-b");
+  EXPECT_NE(error("0-9223372036854775807").find("must be FIRST-LAST, the numbers of blocks from 0 to 56"),
+            std::string::npos);
+  EXPECT_THROW(parse_stages("0-1", 57, 58), ConfigError);
+  EXPECT_THROW(parse_stages("0", 0, 1), ConfigError);  // a UNet
   EXPECT_NE(error("").find("must be FIRST-LAST"), std::string::npos);
 }
 

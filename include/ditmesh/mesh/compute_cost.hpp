@@ -63,9 +63,10 @@ class ComputeCost {
   /// Modulations of `num_blocks` blocks of each kind for all steps, once for a batch.
   double prepare_s(int joint_blocks, int single_blocks) const;
 
-  /// Of a batch, all branches, on one device.
-  double encode_s() const;
-  double decode_s() const;
+  /// Of a batch, all branches, on the ranks of a replica, which may share it: whole prompts, rows of a
+  /// picture.
+  double encode_s(int num_ranks) const;
+  double decode_s(int num_ranks) const;
   /// A step of a model that is no transformer, one branch.
   double unet_s() const;
 

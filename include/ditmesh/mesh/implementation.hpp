@@ -13,6 +13,8 @@ struct Implementation {
   double block_passes = 0;
   /// Kernels of a block: together they take at least the time that it takes to launch them.
   double kernels_per_block = 0;
+  /// Over the output in fp32, to join what attention to two parts of a ring gave.
+  double merge_passes = 0;
   /// Of an encoder's layer: the same passes (its MLP and attention included), and kernels.
   double encoder_passes = 0;
   double encoder_kernels = 0;

@@ -22,6 +22,7 @@ struct EncoderShape {
   int64_t mlp_width = 0;
   bool gated = false;  // two matrices lead into the MLP
   int64_t vocabulary = 0;
+  bool takes_prompt_length = false;  // its tokens are as many as --max-sequence-length says
 
   int64_t layer_parameters() const;
   int64_t parameters() const { return num_layers * layer_parameters() + vocabulary * width; }
@@ -82,6 +83,8 @@ struct ModelShape {
   int64_t image_tokens(int64_t height, int64_t width_pixels) const {
     return (height / pixels_per_token) * (width_pixels / pixels_per_token);
   }
+  /// The same with prompts of so many tokens for the encoders that take them.
+  ModelShape with_prompt_length(int64_t tokens) const;
   /// Weights that a tensor group cuts, and those that each of its ranks keeps whole (modulations, norms).
   int64_t cut_parameters(BlockKind kind) const;
   int64_t whole_parameters(BlockKind kind) const;

@@ -35,8 +35,8 @@ Placement place(const Mesh& mesh, const DeviceTree& tree);
 
 /// "data=0,ulysses=1 dgx1:gpu3", a line for each rank, as --dry-run writes it and --placement reads it.
 std::string to_text(const Placement& placement, const Mesh& mesh, const Cluster& cluster);
-/// Throws ConfigError naming the line.
+/// `devices`: that may be named; those that are not are spares. Throws ConfigError naming the line.
 Placement placement_from_text(std::string_view text, const std::string& where, const Mesh& mesh,
-                              const Cluster& cluster);
+                              const Cluster& cluster, const std::vector<DeviceId>& devices);
 
 }  // namespace ditmesh

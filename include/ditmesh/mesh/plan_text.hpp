@@ -9,7 +9,7 @@
 namespace ditmesh {
 
 /// One sentence: what the mesh gains, and what it loses most by.
-std::string reason_of(const PlannedMesh& planned, const PlanRequest& request, double one_device_step_s);
+std::string reason_of(const PlannedMesh& planned, const PlanRequest& request);
 
 /// A table of the first `most` meshes, with what is approximate or too large apart.
 std::string to_text(const MeshRanking& plan, const PlanRequest& request, const Cluster& cluster, size_t most);
@@ -20,6 +20,6 @@ OrderedJson to_json(const MeshRanking& plan, const PlanRequest& request, const C
 std::string placement_picture(const Placement& placement, const Mesh& mesh, const Cluster& cluster);
 
 /// Where the time of one mesh goes, and its memory.
-std::string explain(const PlannedMesh& planned, double one_device_step_s);
+std::string explain(const PlannedMesh& planned);
 
 }  // namespace ditmesh

@@ -44,10 +44,11 @@ struct PlannedMesh {
   MemoryCost memory{};
   uint64_t device_bytes = 0;  // of the smallest device
   int spares = 0;
-  double images_per_s = 0;  // of all replicas
-  double image_s = 0;       // from prompt to picture, a batch of one or more
-  double device_s = 0;      // of all ranks, for an image
-  std::string reason{};     // one sentence
+  double one_device_step_s = 0;  // a step of one picture on one of these devices, whether it fits or not
+  double images_per_s = 0;       // of all replicas
+  double image_s = 0;            // from prompt to picture, a batch of one or more
+  double device_s = 0;           // of all ranks, for an image
+  std::string reason{};          // one sentence
 
   const ReplicaCost& cost() const { return kinds.front().cost; }
   bool fits() const { return memory.peak() <= device_bytes; }
@@ -67,6 +68,10 @@ inline constexpr int kLargestInnerMesh = 64;
 
 /// Throws ConfigError if there is no mesh at all for the degrees that are given, with the nearest that are.
 MeshRanking rank_meshes(const Router& router, const PlanRequest& request);
+
+/// Where a mesh stands among request.devices: all replicas on the device model that makes them fastest, or,
+/// with allow_mixed_devices, on all models, each replica on one. Throws ConfigError if there is no room.
+Placement place_by_model(const Router& router, const PlanRequest& request, const Mesh& mesh);
 
 /// One mesh, whether it fits or not. Throws ConfigError if the model cannot be run on it, with the rule.
 PlannedMesh plan_one(const Router& router, const PlanRequest& request, const Mesh& mesh,

@@ -55,7 +55,7 @@ struct ReplicaCost {
   double period_s = 0;                        // from batch to batch when the queue is full
   double compute_s = 0;                       // of a step, on the busiest rank
   double bubble = 0;                          // share of a full queue's time in which stages wait
-  std::array<double, kAxes.size()> axis_s{};  // of a step of an average rank, nothing hidden
+  std::array<double, kAxes.size()> axis_s{};  // that a step waits for, were nothing hidden
   double hidden_s = 0;                        // of these, beside attention
   std::map<Level, double> bytes{};            // of a batch, by the level they cross, all ranks
 

@@ -23,7 +23,6 @@ class PredictedCosts final : public OperationCosts {
   Visit visit_of(const Operation& operation) const;
 
   const Schedule& schedule_;
-  const Implementation implementation_;
   DeviceKind kind_;
   ComputeCost compute_;
 };
