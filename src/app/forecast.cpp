@@ -135,7 +135,12 @@ class Forecast {
   Placement choose_placement(const Mesh& mesh) const {
     if (request_.options.has("placement")) {
       const std::string& path = request_.options.text("placement");
-      return placement_from_text(read_file(path), path, mesh, router_.cluster(), plan_.devices);
+      Placement placement = placement_from_text(read_file(path), path, mesh, router_.cluster(),
+                                                router_.cluster().healthy_devices());
+      // A described cluster may have more devices than the job has ranks.
+      placement.spares.resize(
+          std::min(placement.spares.size(), static_cast<size_t>(request_.num_ranks - mesh.size())));
+      return placement;
     }
     return place_by_model(router_, plan_, mesh);
   }

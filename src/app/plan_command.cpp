@@ -12,6 +12,7 @@
 #include "ditmesh/logging/logging.hpp"
 #include "ditmesh/mesh/stages.hpp"
 #include "ditmesh/schedule/predicted_costs.hpp"
+#include "ditmesh/topology/cluster_json.hpp"
 #include "ditmesh/trace/perfetto.hpp"
 #include "model_shape_of.hpp"
 #include "plan_options.hpp"
@@ -57,6 +58,8 @@ CommandSpec plan_spec() {
       "Where",
       {{"cluster", OptionKind::text, "SOURCE", "",
         "what topology --from reads: a file, or the name of a built-in cluster (default: this host)"},
+       {"device-model", OptionKind::text, "NAME", "",
+        "of devices whose model the cluster does not say (topology/devices)"},
        {"num-devices", OptionKind::integer, "N", "", "only the first N healthy devices", {}, 1, 1e6},
        {"dtype",
         OptionKind::choice,
@@ -172,11 +175,29 @@ void simulate_first(const PlannedMesh& planned, const PlanRequest& request, cons
                       " of all ranks' time waiting; open it in ui.perfetto.dev"));
 }
 
+// What nvidia-smi and some of NCCL's files leave out.
+void name_devices(const DeviceModel& model, Cluster& cluster) {
+  bool is_used = false;
+  for (NodeType& type : cluster.types) {
+    for (Device& device : type.devices) {
+      if (!device.model.empty()) continue;
+      device.model = model.name;
+      is_used = true;
+    }
+  }
+  if (!is_used) {
+    throw ConfigError(cat("--device-model: ", cluster.name, " says of all devices which they are"),
+                      "leave it out");
+  }
+  cluster.models.emplace(model.name, model);
+}
+
 ExitCode run_plan(const Command& command, const ProgramArguments& arguments) {
   const auto options = resolve_options_alone(command, arguments.after_command);
   if (!options) return ExitCode::done;
-  const Cluster cluster = options->has("cluster") ? read_cluster_source(options->text("cluster"))
-                                                  : discover_this_node(MpiSession::host_name()).cluster;
+  Cluster cluster = options->has("cluster") ? read_cluster_source(options->text("cluster"))
+                                            : discover_this_node(MpiSession::host_name()).cluster;
+  if (options->has("device-model")) name_devices(find_device_model(options->text("device-model")), cluster);
   const Router router(cluster);
   const PlanRequest request = read_request(*options, router.cluster());
   const MeshRanking result = rank_meshes(router, request);

@@ -28,18 +28,22 @@ uint64_t bytes(double count) { return static_cast<uint64_t>(std::max(0.0, count)
 
 }  // namespace
 
-uint64_t MemoryCost::peak() const {
-  const uint64_t always = weights + decoder + buffers + context;
-  const uint64_t resident = encoder_place == EncoderPlace::resident ? encoders : 0;
-  const uint64_t making = always + resident + conditioning + cache + activations;
-  const uint64_t decoding_peak = always + resident + decoding;
-  // Released encoders are read again while the transformer is not there, or beside it if both fit: the former
-  // counts.
-  const uint64_t encoding_peak = encoder_place == EncoderPlace::resident
-                                     ? always + encoders + encoding
-                                     : context + buffers + encoders + encoding;
-  return std::max({making, decoding_peak, encoding_peak});
+uint64_t MemoryCost::always() const { return buffers + context; }
+
+uint64_t MemoryCost::standing() const {
+  return always() + weights + decoder + (encoder_place == EncoderPlace::resident ? encoders : 0);
 }
+
+uint64_t MemoryCost::making() const { return standing() + conditioning + cache + activations; }
+
+uint64_t MemoryCost::decoding_peak() const { return standing() + decoding; }
+
+uint64_t MemoryCost::encoding_peak() const {
+  // Released encoders are read again while the transformer is not there.
+  return encoder_place == EncoderPlace::resident ? standing() + encoding : always() + encoders + encoding;
+}
+
+uint64_t MemoryCost::peak() const { return std::max({making(), decoding_peak(), encoding_peak()}); }
 
 MemoryCost memory_cost(const ModelShape& model, const Workload& workload, const Mesh& mesh,
                        const std::vector<Range>& stages, EncoderPlace encoders, bool is_gpu,
@@ -112,16 +116,34 @@ std::string to_text(const MemoryCost& memory) {
   const auto add = [&](const char* name, uint64_t size) {
     if (size > 0) parts.push_back(cat(name, " ", human_bytes(size)));
   };
-  add("weights", memory.weights);
-  add(memory.encoder_place == EncoderPlace::resident ? "encoders" : "encoders (released)", memory.encoders);
-  add("decoder", memory.decoder);
-  add("conditioning", memory.conditioning);
-  add("key/value cache", memory.cache);
-  add("activations", memory.activations);
-  add("decoding", memory.decoding);
+  const bool is_resident = memory.encoder_place == EncoderPlace::resident;
+  const uint64_t peak = memory.peak();
+  const char* when = "while prompts are encoded";
+  if (peak == memory.making()) {
+    when = "while steps are made";
+    add("weights", memory.weights);
+    if (is_resident) add("encoders", memory.encoders);
+    add("decoder", memory.decoder);
+    add("conditioning", memory.conditioning);
+    add("key/value cache", memory.cache);
+    add("activations", memory.activations);
+  } else if (peak == memory.decoding_peak()) {
+    when = "while pictures are decoded";
+    add("weights", memory.weights);
+    if (is_resident) add("encoders", memory.encoders);
+    add("decoder", memory.decoder);
+    add("its activations", memory.decoding);
+  } else {
+    if (is_resident) add("weights", memory.weights + memory.decoder);
+    add("encoders", memory.encoders);
+    add("their activations", memory.encoding);
+  }
   add("buffers", memory.buffers);
   add("context", memory.context);
-  return cat(human_bytes(memory.peak()), " at most: ", join(parts, ", "));
+  return cat(human_bytes(peak), " ", when, ": ", join(parts, ", "),
+             is_resident || memory.encoders == 0
+                 ? std::string()
+                 : cat("; the encoders, ", human_bytes(memory.encoders), ", are released"));
 }
 
 }  // namespace ditmesh

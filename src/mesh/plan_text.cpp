@@ -113,7 +113,10 @@ std::string reason_of(const PlannedMesh& planned, const PlanRequest& request) {
     }
     const Axis axis = dearest_axis(cost);
     const AxisCost& dearest = planned.kinds.front().axes[static_cast<size_t>(axis)];
-    if (said_s >= std::max(smaller_s, is_queue ? 0 : waiting_s)) {
+    constexpr double kAlmostNothing = 0.01;
+    if (std::max({said_s, smaller_s, is_queue ? 0 : waiting_s}) < kAlmostNothing * cost.step_s) {
+      text += "; almost nothing is lost";
+    } else if (said_s >= std::max(smaller_s, is_queue ? 0 : waiting_s)) {
       text += cat("; most is lost to ", axis_name(axis), " over ", to_string(dearest.level), ", ",
                   ms(cost.axis_s[static_cast<size_t>(axis)]), " of a step's ", ms(cost.step_s));
     } else if (smaller_s >= waiting_s || is_queue) {
@@ -144,7 +147,8 @@ std::string to_text(const MeshRanking& plan, const PlanRequest& request, const C
   const auto list = [&](const std::vector<PlannedMesh>& meshes) {
     text += kHead;
     for (size_t i = 0; i < std::min(most, meshes.size()); ++i) text += row(meshes[i], i + 1);
-    if (meshes.size() > most) text += cat("      and ", meshes.size() - most, " more: --top\n");
+    if (meshes.size() > most)
+      text += cat("      and ", meshes.size() - most, " more: --top ", meshes.size(), " shows all\n");
   };
   if (plan.ranked.empty()) {
     text += "No mesh fits the devices' memory.\n";
@@ -263,7 +267,8 @@ std::string explain(const PlannedMesh& planned) {
   line("a device has", human_bytes(planned.device_bytes));
   for (const ReplicaKind& kind : planned.kinds) {
     line(cat(counted(kind.count, "replica"), " on ", kind.device_model),
-         cat("farthest over ", to_string(kind.level), ", ", ms(kind.cost.step_s), " a step"));
+         cat(kind.level == Level::self ? std::string() : cat("farthest over ", to_string(kind.level), ", "),
+             ms(kind.cost.step_s), " a step"));
   }
   return text;
 }

@@ -81,13 +81,16 @@ class Planner {
     for (auto& [name, devices] : by_model) {
       const auto model = router.cluster().models.find(name);
       if (model == router.cluster().models.end()) {
-        throw ConfigError("the cluster does not say what its devices are", "name their 'model'");
+        throw ConfigError("the cluster does not say of which model its devices are",
+                          "give plan --device-model h100-sxm, for example, or name it in JSON");
       }
       const DeviceSpeed speed(model->second, request.workload.dtype);
       pools_.push_back({&model->second, speed, PlacementBook(router, std::move(devices)),
                         one_device_step_s(request, speed)});
     }
-    if (pools_.empty()) throw ConfigError("there are no devices to plan for", "look at 'ditmesh topology'");
+    if (pools_.empty())
+      throw ConfigError("the cluster names no devices that could be used",
+                        "Slurm knows of no GPUs: describe them in JSON (topology/README.md)");
   }
 
   MeshRanking run() {
@@ -340,8 +343,8 @@ std::optional<std::string> obstacle(const ModelShape& model, const Workload& wor
   const int64_t tokens = model.image_tokens(workload.height, workload.width);
   const int64_t shards = int64_t{workload.patches} * sequence * tensor;
   if (tokens / shards < 2) {
-    return cat(tokens, " image tokens in ", shards,
-               " shards (patches × ulysses × ring × tensor): each needs 2");
+    return cat(counted(tokens, "image token"), " in ", counted(shards, "shard"),
+               " (patches × ulysses × ring × tensor): each needs 2");
   }
   if (workload.text_tokens / (sequence * tensor) < 2 && sequence * tensor > 1) {
     return cat(workload.text_tokens, " text tokens in ", sequence * tensor, " shards: each needs 2");
@@ -359,10 +362,10 @@ MeshRanking rank_meshes(const Router& router, const PlanRequest& request) {
     open.degrees.clear();
     const MeshRanking others = Planner(router, open).run();
     throw ConfigError(
-        cat("no mesh fits: ", why ? *why
-                                  : cat(asked.to_string(), " has ", asked.size(), " ranks, there are ",
-                                        request.devices.size(), " devices")),
-        others.ranked.empty() ? std::string("see 'ditmesh plan'")
+        cat("there is no such mesh: ", why ? *why
+                                           : cat(asked.to_string(), " has ", asked.size(),
+                                                 " ranks, there are ", request.devices.size(), " devices")),
+        others.ranked.empty() ? std::string("use more or larger devices")
                               : cat("for example --mesh ", others.ranked.front().mesh.to_string()));
   }
   return result;

@@ -18,7 +18,7 @@ declare -A values=(
   [cost]=true [by]=artist [price]=2.5 [summary]=true [perfetto]=trace.json [plot]="time line.png" [attempt]=2
   [repeats]=4 [warm-ups]=0 [where]="prompt=a cat; black # 1" [split]="test=0.25,train=0.75" [samples-per-tar]=50
   [unverified]=true [share-devices]=true [measure]=true [cluster]=dgx-h100-x4 [num-devices]=5 [implementation]=xdit
-  [patches]=4 [warmup-steps]=2 [stages]=0-10,11-56 [allow-mixed-devices]=true [objective]=latency [top]=3 [explain]=true [calibrate]=true
+  [patches]=4 [warmup-steps]=2 [stages]=0-10,11-56 [allow-mixed-devices]=true [objective]=latency [top]=3 [explain]=true [calibrate]=true [device-model]=l40
   [placement]="place ment.txt"
 )
 # What the program does about itself; they have no place in a file.

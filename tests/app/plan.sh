@@ -14,7 +14,7 @@ contains "where time goes" "$out" "ulysses=8" "a step" "ulysses over NVLink" "me
 run plan --model flux.1-dev --cluster dgx-h100 --objective latency --json
 succeeded "as JSON"
 equal "the first of the JSON" "$(python3 -c 'import json, sys; print(json.load(sys.stdin)["ranked"][0]["mesh"])' <<<"$out")" ulysses=8
-run plan --model flux.1-dev --cluster dgx-h100 --objective latency --mesh ulysses=2,pipeline=2 --perfetto simulated.json
+run plan --model flux.1-dev --cluster dgx-h100 --objective latency --mesh ulysses=2,pipeline=2,tensor=1,ring=1 --perfetto simulated.json
 succeeded "a simulated trace"
 check "it is a trace of four ranks" python3 -c '
 import json
@@ -32,6 +32,10 @@ equal "nothing fits: exit code 2" "$code" 2
 contains "nothing fits: says why" "$out" "No mesh fits" "data=1 needs least" "a device has 24.0 GiB"
 run plan --model flux.1-dev --cluster rtx-4090-4 --num-devices 2
 contains "two of 24 GB" "$out" "pipeline=2" "text encoders only fit in turn"
+
+printf '\tGPU0\tGPU1\tCPU Affinity\tNUMA Affinity\nGPU0\t X \tNV4\t0-7\t0\nGPU1\tNV4\t X \t8-15\t1\n' >smi.txt
+run plan --model flux.1-dev --cluster smi.txt --device-model a100-sxm-80gb --objective latency
+contains "what nvidia-smi drew, with a model" "$out" "2 devices" "over NVLink"
 
 # refused WHAT WORDS... -- ARGUMENTS...
 refused() {
@@ -57,6 +61,9 @@ refused "stages of no pipeline" "--stages needs --mesh pipeline=N" -- "${on_dgx[
 refused "stages with a gap" "block 12, block 11 comes next" -- "${on_dgx[@]}" --mesh pipeline=2 --stages 0-10,12-56
 refused "more devices than there are" "dgx-h100 has 8 healthy devices" -- "${on_dgx[@]}" --num-devices 9
 refused "no warm-up" "--warmup-steps 0" -- "${on_dgx[@]}" --patches 2 --warmup-steps 0
+refused "devices of no model" "give plan --device-model" -- plan --model flux.1-dev --cluster smi.txt
+refused "too many ranks for an int" "multiplies to more than" -- "${on_dgx[@]}" --mesh tensor=65536,ulysses=65536
+refused "more stages than blocks" "pipeline=60 needs a block for each stage" -- "${on_dgx[@]}" --mesh pipeline=60 --stages 0-55,56
 refused "an unknown model" "(did you mean 'flux.1-dev'?)" -- plan --model flux.1-dv
 refused "an unknown cluster" "dgx-h10" -- plan --model flux.1-dev --cluster dgx-h10
 

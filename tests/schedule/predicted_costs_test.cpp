@@ -84,7 +84,9 @@ std::vector<Compared> compared_meshes() {
   return all;
 }
 
-TEST(PlannerAndSimulator, AgreeWithinFivePercent) {
+class PlannerAndSimulator : public testing::TestWithParam<const char*> {};
+
+TEST_P(PlannerAndSimulator, AgreeWithinFivePercent) {
   int num_compared = 0;
   double worst = 0;
   for (const Compared& each : compared_meshes()) {
@@ -99,7 +101,7 @@ TEST(PlannerAndSimulator, AgreeWithinFivePercent) {
                         .text_tokens = request.model.text_tokens,
                         .branches = each.branches,
                         .patches = each.patches};
-    request.implementation = find_implementation("compiled");
+    request.implementation = find_implementation(GetParam());
     const Mesh mesh = Mesh::parse(each.mesh, each.ranks);
     const Placement placement = place(mesh, device_tree(router, router.cluster().healthy_devices()));
     const PlannedMesh planned = plan_one(router, request, mesh, placement);
@@ -123,6 +125,8 @@ TEST(PlannerAndSimulator, AgreeWithinFivePercent) {
   RecordProperty("worst_difference", std::to_string(worst));
   std::cout << num_compared << " meshes, the worst " << percent(worst) << " apart\n";
 }
+
+INSTANTIATE_TEST_SUITE_P(Implementations, PlannerAndSimulator, testing::Values("ditmesh", "compiled"));
 
 }  // namespace
 }  // namespace ditmesh

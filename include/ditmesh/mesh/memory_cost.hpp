@@ -29,9 +29,16 @@ struct MemoryCost {
   uint64_t context = 0;       // of the driver and its libraries
   EncoderPlace encoder_place = EncoderPlace::resident;
 
-  /// While pictures are made, decoded, and prompts encoded: the most of these.
+  /// While steps are made, pictures decoded, prompts encoded; and the most of these.
+  uint64_t making() const;
+  uint64_t decoding_peak() const;
+  uint64_t encoding_peak() const;
   uint64_t peak() const;
   bool operator==(const MemoryCost&) const = default;
+
+ private:
+  uint64_t always() const;
+  uint64_t standing() const;  // whatever is done, but encoding with released encoders
 };
 
 /// `stages`: of the pipeline.
