@@ -13,6 +13,7 @@
 #include "ditmesh/dataset/index.hpp"
 #include "ditmesh/logging/logging.hpp"
 #include "ditmesh/dataset/sample_store.hpp"
+#include "ditmesh/topology/assignment.hpp"
 #include "ditmesh/comm_mpi/mpi_control_channel.hpp"
 #include "ditmesh/job/job_control.hpp"
 #include "ditmesh/job/result_writer.hpp"
@@ -242,6 +243,23 @@ void tell_test_switches(const Log& log) {
   }
 }
 
+// The mesh follows the places: neighbours on it are neighbours in the machine, whatever the launcher did.
+// Returns who stands where, in the order of the mesh.
+std::vector<std::string> place_on_mesh(const MpiSession& mpi, const RankDevice& device) {
+  const auto devices = mpi.all_gather(device.place());
+  std::vector<std::string> hosts;
+  for (int rank = 0; rank < mpi.size(); ++rank) hosts.push_back(mpi.host_of(rank));
+  std::vector<std::string> placement;
+  for (const int rank : order_by_place(hosts, devices)) {
+    const std::string coordinate = cat("data=", placement.size());
+    if (rank == mpi.rank()) mpi.activity().set_coordinate(coordinate);
+    const std::string& where = devices[static_cast<size_t>(rank)];
+    placement.push_back(
+        cat(coordinate, " rank ", rank, " ", mpi.host_of(rank), where.empty() ? "" : ":", where));
+  }
+  return placement;
+}
+
 std::string_view end_name(StopReason reason) {
   switch (reason) {
     case StopReason::none:
@@ -265,13 +283,13 @@ ExitCode run_generate_job(const Command& command, const Options& options, Prepar
   const auto world = mpi.world();
   if (mpi.rank() == 0) tell_test_switches(log);
   mpi.activity().set("set-up");
-  mpi.activity().set_coordinate(cat("data=", mpi.rank()));
   const RankDevice device = choose_device(options, mpi, log);
   const auto device_models = mpi.all_gather(device.model_name());
+  const auto placement = place_on_mesh(mpi, device);
   // Everything is known now: rank 0 makes the last comparisons, and begins to write.
   share_error(mpi, [&] {
     prepared->open_output(log);
-    prepared->begin_attempt(device, device_models, mpi, log);
+    prepared->begin_attempt(device, device_models, placement, mpi, log);
   });
   const GenerateSettings settings =
       GenerateSettings::from_text(mpi.broadcast(prepared != nullptr ? prepared->settings().to_text() : ""));

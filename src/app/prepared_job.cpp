@@ -336,7 +336,8 @@ void PreparedJob::compare_with_other_parts() const {
 }
 
 void PreparedJob::begin_attempt(const RankDevice& device, const std::vector<std::string>& device_models,
-                                const MpiSession& mpi, const Log& log) {
+                                const std::vector<std::string>& placement, const MpiSession& mpi,
+                                const Log& log) {
   const bool may_differ = options_.flag("allow-different-numerics");
   const bool may_mix = may_differ || options_.flag("allow-mixed-devices");
   for (size_t rank = 1; rank < device_models.size() && !may_mix; ++rank) {
@@ -369,6 +370,7 @@ void PreparedJob::begin_attempt(const RankDevice& device, const std::vector<std:
                        {"started", utc_now()},
                        {"ranks", mpi.size()},
                        {"hosts", hosts},
+                       {"placement", placement},
                        {"done_before", counts_.done_before},
                        {"allow_different_numerics", may_differ},
                        {"numerics", record_.numerics}});

@@ -50,9 +50,10 @@ class PreparedJob {
   const GenerateSettings& settings() const { return settings_; }
 
   /// Now that the devices are known: refuses numbers that would differ from those of the attempts before,
-  /// and writes job.json. `device_models`: of each rank.
+  /// and writes job.json. `device_models`: of each rank; `placement`: a text for each, for
+  /// job.json.
   void begin_attempt(const RankDevice& device, const std::vector<std::string>& device_models,
-                     const MpiSession& mpi, const Log& log);
+                     const std::vector<std::string>& placement, const MpiSession& mpi, const Log& log);
 
   std::unique_ptr<Coordinator> make_coordinator(int num_ranks) const;
   /// Which job this is, for --metrics. After begin_attempt().

@@ -68,6 +68,11 @@ std::string RankDevice::model_name() const {
   return device_.is_cpu() ? cpu_model() : gpu_model(bus_id_);
 }
 
+std::string RankDevice::place() const {
+  if (!device_.is_cpu()) return bus_id_;
+  return computing_cores_.empty() ? std::string() : cat("cores ", cpu_list(computing_cores_));
+}
+
 std::string RankDevice::describe() const {
   return cat(model_name(), ", ", dtype_name(),
              device_.is_cpu() ? cat(", ", counted(threads_, "thread")) : std::string{});

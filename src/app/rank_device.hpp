@@ -33,6 +33,9 @@ class RankDevice {
   /// What the numbers depend on: the GPU's or the CPU's model.
   std::string model_name() const;
   std::string describe() const;
+  /// Which one it is on its node: the GPU's PCI address, or "cores 0-3"; empty for cores that are not its
+  /// own.
+  std::string place() const;
 
   /// Binds the calling thread, and so the threads of kernels that it starts, to the rank's cores. Called by
   /// the thread that computes, when those that do not are there: they would inherit it.

@@ -179,8 +179,8 @@ AxisCost PlacedMesh::cost(int replica, Axis axis) const {
   for (const Way& way : own) {
     cost.level = std::max(cost.level, way.route.level);
     cost.latency_s = std::max(cost.latency_s, way.route.latency_s);
-    cost.share_to_all[way.route.level] += 1.0 / static_cast<double>(own.size());
-    if (way.is_next) cost.share_to_next[way.route.level] += 1.0 / inner;
+    cost.share_to_all[static_cast<size_t>(way.route.level)] += 1.0 / static_cast<double>(own.size());
+    if (way.is_next) cost.share_to_next[static_cast<size_t>(way.route.level)] += 1.0 / inner;
     const double share = reached_share(way.route.level);
     const auto consider = [&](double& seconds, double load, double bytes_per_s) {
       if (bytes_per_s > 0) seconds = std::max(seconds, load / (bytes_per_s * share));

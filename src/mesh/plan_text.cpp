@@ -25,11 +25,12 @@ Axis dearest_axis(const ReplicaCost& cost) {
   return kAxes[static_cast<size_t>(most - cost.axis_s.begin())];
 }
 
-std::string joined_bytes(const std::map<Level, double>& bytes, double images) {
+std::string joined_bytes(const PerLevel& bytes, double images) {
   std::vector<std::string> parts;
-  for (const auto& [level, count] : bytes) {
-    if (count > 0)
-      parts.push_back(cat(to_string(level), " ", human_bytes(static_cast<uint64_t>(count / images))));
+  for (size_t level = 0; level < kNumLevels; ++level) {
+    if (bytes[level] == 0) continue;
+    parts.push_back(cat(to_string(static_cast<Level>(level)), " ",
+                        human_bytes(static_cast<uint64_t>(bytes[level] / images))));
   }
   return parts.empty() ? "none" : join(parts, ", ");
 }
@@ -52,9 +53,11 @@ OrderedJson to_json(const PlannedMesh& planned) {
                    {"communication_s_per_step", cost.communication_s()},
                    {"bubble", cost.bubble},
                    {"split_price_s", planned.split_price_s()}};
-  for (const auto& [level, bytes] : cost.bytes)
-    json["bytes_per_image"][std::string(to_string(level))] =
-        bytes / static_cast<double>(planned.workload.batch);
+  for (size_t level = 0; level < kNumLevels; ++level) {
+    if (cost.bytes[level] == 0) continue;
+    json["bytes_per_image"][std::string(to_string(static_cast<Level>(level)))] =
+        cost.bytes[level] / static_cast<double>(planned.workload.batch);
+  }
   json["memory_bytes"] = planned.memory.peak();
   json["device_bytes"] = planned.device_bytes;
   json["encoders"] = planned.memory.encoder_place == EncoderPlace::resident ? "resident" : "released";

@@ -112,7 +112,7 @@ struct ReplicaTimes::Sum {
       cost.axis_s[index(Axis::pipeline)] += time.send_s * weight;
       const double senders = times.task_.mesh.inner_size() / stages;
       const Level level = times.axes_[index(Axis::pipeline)].next_levels.at(static_cast<size_t>(stage));
-      cost.bytes[level] +=
+      cost.bytes[static_cast<size_t>(level)] +=
           times.sent_bytes(stage, visit.visit) * weight * senders * times.task_.workload.steps;
     }
     const int cfg = times.task_.mesh.degree(Axis::cfg);
@@ -128,8 +128,9 @@ struct ReplicaTimes::Sum {
     const double ranks = times.task_.mesh.inner_size();
     for (size_t axis = 0; axis < kAxes.size(); ++axis) {
       const AxisCost& each = times.axes_[axis];
-      for (const auto& [level, share] : axis == index(Axis::ulysses) ? each.share_to_all : each.share_to_next)
-        cost.bytes[level] += axis_bytes[axis] * times.task_.workload.steps * ranks * share;
+      const PerLevel& share = axis == index(Axis::ulysses) ? each.share_to_all : each.share_to_next;
+      for (size_t level = 0; level < kNumLevels; ++level)
+        cost.bytes[level] += axis_bytes[axis] * times.task_.workload.steps * ranks * share[level];
     }
   }
 

@@ -1,7 +1,11 @@
 #include "ditmesh/topology/assignment.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <map>
+#include <numeric>
 #include <set>
+#include <tuple>
 
 #include "ditmesh/base/text.hpp"
 
@@ -152,6 +156,24 @@ std::optional<LaunchTrouble> idle_devices(const std::vector<RankStart>& ranks,
   }
   if (num_nodes > 1) told->rule += cat(" (nor have some of ", counted(num_nodes - 1, "other node"), ")");
   return told;
+}
+
+std::vector<int> order_by_place(const std::vector<std::string>& nodes,
+                                const std::vector<std::string>& devices) {
+  std::map<std::string, size_t> first_rank;
+  for (size_t rank = 0; rank < nodes.size(); ++rank) first_rank.emplace(nodes[rank], rank);
+  std::vector<int> order(nodes.size());
+  std::iota(order.begin(), order.end(), 0);
+  const auto key = [&](int rank) {
+    const std::string& device = devices[static_cast<size_t>(rank)];
+    return std::tuple(first_rank.at(nodes[static_cast<size_t>(rank)]), device.size(), std::cref(device));
+  };
+  std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
+    const auto [node_a, size_a, text_a] = key(a);
+    const auto [node_b, size_b, text_b] = key(b);
+    return std::tie(node_a, size_a, text_a.get()) < std::tie(node_b, size_b, text_b.get());
+  });
+  return order;
 }
 
 std::optional<LaunchTrouble> trouble_of(const Launch& launch) {

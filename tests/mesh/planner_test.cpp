@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <chrono>
+#include <ctime>
 #include <set>
 #include <tuple>
 
@@ -311,11 +311,10 @@ TEST(Planner, IsFast) {
   for (const auto& [devices, limit_s] : {std::pair<size_t, double>(1000, 0.1), {10000, 1.0}}) {
     const PlanRequest request = request_of({.branches = 2, .devices = devices}, router);
     double best_s = 1e9;
-    for (int i = 0; i < 5; ++i) {  // others may use the machine
-      const auto start = std::chrono::steady_clock::now();
+    for (int i = 0; i < 5; ++i) {
+      const std::clock_t start = std::clock();  // of this process: others use the machine too
       EXPECT_FALSE(rank_meshes(router, request).ranked.empty());
-      best_s =
-          std::min(best_s, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+      best_s = std::min(best_s, static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC);
     }
     EXPECT_LT(best_s, limit_s) << devices;
     RecordProperty(cat("plan_for_", devices, "_s"), std::to_string(best_s));

@@ -215,5 +215,14 @@ TEST(Launch, WorldsOfOneUnderSrunAreToldTheLine) {
   EXPECT_THAT(trouble->remedy, HasSubstr("srun --mpi=pmix -n 8 ditmesh"));
 }
 
+TEST(OrderByPlace, NodeAfterNode) {
+  using Order = std::vector<int>;
+  EXPECT_EQ(order_by_place({"a", "b", "a", "b"}, {"g0", "g0", "g1", "g1"}), (Order{0, 2, 1, 3}));
+  EXPECT_EQ(order_by_place({"b", "a", "a"}, {"g0", "g1", "g0"}),
+            (Order{0, 2, 1}));  // the first rank's node first
+  EXPECT_EQ(order_by_place({"a", "a", "a"}, {"cores 10-11", "cores 8-9", "cores 0-1"}), (Order{2, 1, 0}));
+  EXPECT_EQ(order_by_place({"a", "a"}, {"", ""}), (Order{0, 1}));
+}
+
 }  // namespace
 }  // namespace ditmesh

@@ -17,9 +17,9 @@ struct AxisCost {
   DeviceKind kind = DeviceKind::gpu;
   double latency_s = 0;  // of the longest way
   double all_to_all_s_per_byte = 0;
-  double next_s_per_byte = 0;              // to the next member of the group
-  std::map<Level, double> share_to_all{};  // of the bytes, by the level they cross
-  std::map<Level, double> share_to_next{};
+  double next_s_per_byte = 0;  // to the next member of the group
+  PerLevel share_to_all{};     // of the bytes, by the level they cross
+  PerLevel share_to_next{};
   std::vector<Level> next_levels{};  // from each member of the first group to its next
 
   /// A call in which each rank sends `bytes`.

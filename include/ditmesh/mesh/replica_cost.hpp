@@ -2,7 +2,6 @@
 // How long a replica takes for a batch of pictures.
 
 #include <array>
-#include <map>
 #include <vector>
 
 #include "ditmesh/base/range.hpp"
@@ -57,7 +56,7 @@ struct ReplicaCost {
   double bubble = 0;                          // share of a full queue's time in which stages wait
   std::array<double, kAxes.size()> axis_s{};  // that a step waits for, were nothing hidden
   double hidden_s = 0;                        // of these, beside attention
-  std::map<Level, double> bytes{};            // of a batch, by the level they cross, all ranks
+  PerLevel bytes{};                           // of a batch, by the level they cross, all ranks
 
   double communication_s() const;
 };

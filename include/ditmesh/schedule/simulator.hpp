@@ -32,8 +32,6 @@ struct SimulationOptions {
   bool blocking_sends = false;
 };
 
-inline constexpr size_t kNumLevels = static_cast<size_t>(Level::spine) + 1;
-
 struct Simulation {
   double total_s = 0;
   /// From the end of a step's last scheduler to that of the next; the first from the start.
@@ -41,7 +39,7 @@ struct Simulation {
   std::vector<double> compute_s{};  // of each rank
   /// Share of all ranks' time in which they do not compute: they wait for others, or for links.
   double bubble_share = 0;
-  std::array<double, kNumLevels> bytes{};  // moved, by the dearest level of their way
+  PerLevel bytes{};  // moved, by the dearest level of their way
   /// As of a real run: a span a step and batch, in it the waiting for verbs by axis; decoding. The samples
   /// count as made by the first rank of a replica.
   AttemptTrace trace{};

@@ -80,6 +80,12 @@ std::vector<std::optional<CoreBinding>> bind_ranks(
     const std::vector<RankStart>& ranks,
     const std::map<std::string, std::vector<std::vector<int>>>& numa_domains);
 
+/// Ranks in the order of their places, not of their numbers: node after node as their first ranks come, on a
+/// node by device. `devices`: texts whose longer ones come later, "cores 8-9" before "cores 10-11".
+///   started in turns on nodes a and b: a:g0 b:g0 a:g1 b:g1 → ranks 0 2 1 3
+std::vector<int> order_by_place(const std::vector<std::string>& nodes,
+                                const std::vector<std::string>& devices);
+
 /// How this process was started.
 struct Launch {
   int num_ranks = 1;        // of the MPI world

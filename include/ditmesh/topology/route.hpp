@@ -1,6 +1,8 @@
 #pragma once
 // The way from device to device: over which links, how fast, how near.
 
+#include <array>
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +18,10 @@ std::string_view to_string(Level level);
 
 /// Levels up to this one do not leave the node, but for NVLink domains of several nodes.
 inline constexpr Level kLastInNode = Level::socket;
+
+inline constexpr size_t kNumLevels = static_cast<size_t>(Level::spine) + 1;
+/// A number for each level.
+using PerLevel = std::array<double, kNumLevels>;
 
 struct Route {
   Level level = Level::self;
