@@ -95,16 +95,13 @@ class Forecast {
   }
 
   Workload workload_of(const BatchKind& kind) const {
-    const std::string& dtype = request_.options.text("dtype");
     Workload workload{.height = kind.height,
                       .width = kind.width,
                       .steps = kind.steps,
                       .batch = is_gpu_ ? request_.options.integer("batch") : 1,
                       .text_tokens = request_.max_sequence_length,
                       .branches = kind.uses_true_cfg ? 2 : 1};
-    workload.dtype = dtype == "fp32" || (dtype == "auto" && !is_gpu_) ? Dtype::fp32
-                     : dtype == "fp16"                                ? Dtype::fp16
-                                                                      : Dtype::bf16;
+    workload.dtype = dtype_of(request_.options.text("dtype"), is_gpu_);
     read_mesh_options(request_.options, workload);
     return workload;
   }
@@ -113,13 +110,7 @@ class Forecast {
   Mesh choose_mesh() {
     const std::string& text = request_.options.text("mesh");
     if (text != "auto") plan_.degrees = parse_degrees(text, request_.num_ranks);
-    if (request_.options.has("stages")) {
-      const auto pipeline = plan_.degrees.find(Axis::pipeline);
-      if (pipeline == plan_.degrees.end())
-        throw ConfigError("--stages needs --mesh pipeline=N", "give as many stages as N");
-      plan_.stages =
-          parse_stages(request_.options.text("stages"), plan_.model.num_blocks(), pipeline->second);
-    }
+    plan_.stages = read_stages(request_.options, plan_.degrees, plan_.model.num_blocks());
     // Given degrees are the whole inner mesh, as when the job runs.
     if (text != "auto") return Mesh::parse(text, request_.num_ranks, Mesh::Ranks::up_to);
     const MeshRanking all = rank_meshes(router_, plan_);

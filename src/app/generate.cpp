@@ -82,7 +82,8 @@ Decision decide(const Command& command, const ProgramArguments& arguments, const
           decision.leave = true;
           decision.forecast = !options->has("cluster");
           if (!decision.forecast)
-            std::cout << prepared->forecast(read_cluster_source(options->text("cluster")), mpi.size());
+            std::cout << prepared->forecast(read_cluster_source(options->text("cluster")).cluster,
+                                            mpi.size());
         } else {
           decision.options = prepared->settings().options.to_json().dump();
         }

@@ -10,7 +10,6 @@
 #include "ditmesh/discovery/this_node.hpp"
 #include "ditmesh/mesh/plan_text.hpp"
 #include "ditmesh/logging/logging.hpp"
-#include "ditmesh/mesh/stages.hpp"
 #include "ditmesh/schedule/predicted_costs.hpp"
 #include "ditmesh/topology/cluster_json.hpp"
 #include "ditmesh/trace/perfetto.hpp"
@@ -97,12 +96,11 @@ CommandSpec plan_spec() {
   return spec;
 }
 
-Dtype dtype_of(const std::string& name, const Cluster& cluster, const std::vector<DeviceId>& devices) {
-  if (name == "fp32") return Dtype::fp32;
-  if (name == "fp16") return Dtype::fp16;
-  if (name == "bf16" || devices.empty()) return Dtype::bf16;
+// Without a model: as most.
+bool has_gpus(const Cluster& cluster, const std::vector<DeviceId>& devices) {
+  if (devices.empty()) return true;
   const auto model = cluster.models.find(cluster.device(devices.front()).model);
-  return model != cluster.models.end() && model->second.kind == DeviceKind::cpu ? Dtype::fp32 : Dtype::bf16;
+  return model == cluster.models.end() || model->second.kind == DeviceKind::gpu;
 }
 
 PlanRequest read_request(const Options& options, const Cluster& cluster) {
@@ -134,7 +132,7 @@ PlanRequest read_request(const Options& options, const Cluster& cluster) {
   workload.text_tokens = request.model.text_tokens;
   const bool needs_two = !request.model.has_guidance_embedding && request.model.default_steps > 8;
   workload.branches = (options.has("true-cfg") ? options.number("true-cfg") > 1 : needs_two) ? 2 : 1;
-  workload.dtype = dtype_of(options.text("dtype"), cluster, request.devices);
+  workload.dtype = dtype_of(options.text("dtype"), has_gpus(cluster, request.devices));
   read_mesh_options(options, workload);
   request.implementation = find_implementation(options.text("implementation"));
   request.objective = options.text("objective") == "latency" ? Objective::latency : Objective::throughput;
@@ -145,12 +143,7 @@ PlanRequest read_request(const Options& options, const Cluster& cluster) {
     request.encoders =
         options.text("text-encoder") == "release" ? EncoderPlace::released : EncoderPlace::resident;
   }
-  if (options.has("stages")) {
-    const auto pipeline = request.degrees.find(Axis::pipeline);
-    if (pipeline == request.degrees.end())
-      throw ConfigError("--stages needs --mesh pipeline=N", "give as many stages as N");
-    request.stages = parse_stages(options.text("stages"), request.model.num_blocks(), pipeline->second);
-  }
+  request.stages = read_stages(options, request.degrees, request.model.num_blocks());
   return request;
 }
 
@@ -195,7 +188,7 @@ void name_devices(const DeviceModel& model, Cluster& cluster) {
 ExitCode run_plan(const Command& command, const ProgramArguments& arguments) {
   const auto options = resolve_options_alone(command, arguments.after_command);
   if (!options) return ExitCode::done;
-  Cluster cluster = options->has("cluster") ? read_cluster_source(options->text("cluster"))
+  Cluster cluster = options->has("cluster") ? read_cluster_source(options->text("cluster")).cluster
                                             : discover_this_node(MpiSession::host_name()).cluster;
   if (options->has("device-model")) name_devices(find_device_model(options->text("device-model")), cluster);
   const Router router(cluster);

@@ -1,12 +1,9 @@
 #include "plan_options.hpp"
 
-#include <filesystem>
-
+#include "cluster_discovery.hpp"
 #include "ditmesh/base/error.hpp"
-#include "ditmesh/base/file.hpp"
-#include "ditmesh/base/text.hpp"
+#include "ditmesh/mesh/stages.hpp"
 #include "ditmesh/topology/cluster_json.hpp"
-#include "ditmesh/topology/topology_reader.hpp"
 
 namespace ditmesh {
 
@@ -16,11 +13,23 @@ constexpr double kMostPatches = 1024;
 
 }  // namespace
 
-Cluster read_cluster_source(const std::string& source) {
-  std::error_code error;
-  if (std::filesystem::is_regular_file(source, error))
-    return read_topology(read_file(source), source).cluster;
-  return read_cluster(source);
+TopologyReading read_cluster_source(const std::string& source) {
+  if (const auto text = text_of_file(source)) return read_topology(*text, source);
+  return {read_cluster(source), {}};
+}
+
+Dtype dtype_of(const std::string& name, bool is_gpu) {
+  if (name == "auto") return is_gpu ? Dtype::bf16 : Dtype::fp32;
+  if (name == "fp32") return Dtype::fp32;
+  return name == "fp16" ? Dtype::fp16 : Dtype::bf16;
+}
+
+std::vector<Range> read_stages(const Options& options, const std::map<Axis, int>& degrees, int num_blocks) {
+  if (!options.has("stages")) return {};
+  const auto pipeline = degrees.find(Axis::pipeline);
+  if (pipeline == degrees.end())
+    throw ConfigError("--stages needs --mesh pipeline=N", "give as many stages as N");
+  return parse_stages(options.text("stages"), num_blocks, pipeline->second);
 }
 
 std::vector<OptionSpec> mesh_options() {

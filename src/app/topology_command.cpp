@@ -17,6 +17,7 @@
 #include "ditmesh/topology/slurm_cluster.hpp"
 #include "ditmesh/topology/topology_reader.hpp"
 #include "measure_links.hpp"
+#include "plan_options.hpp"
 #include "rank_errors.hpp"
 #include "rank_facts.hpp"
 
@@ -45,8 +46,7 @@ TopologyReading read_source(const Options& options) {
   if (source == "nccl-xml") return cluster_of(read_nccl_xml(standard_input(), "standard input"), "node");
   if (source == "slurm") return read_slurm_cluster(environment_variable, text_of_file);
   if (source == "-") return read_topology(standard_input(), "standard input");
-  if (const auto text = text_of_file(source)) return read_topology(*text, source);
-  return {read_cluster(source), {}};
+  return read_cluster_source(source);
 }
 
 void print(const TopologyReading& reading, const Options& options) {

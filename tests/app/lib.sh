@@ -130,6 +130,21 @@ succeeded() {
 # num_errors TEXT: how many error messages of ours it holds.
 num_errors() { grep -c '^ditmesh [^:]*: error: ' <<<"$1" || true; }
 
+# refused WHAT WORDS... -- ARGUMENTS...: exit code 2 and one message with these words.
+refused() {
+  local what=$1 parts=()
+  shift
+  while [[ $1 != -- ]]; do
+    parts+=("$1")
+    shift
+  done
+  shift
+  run "$@"
+  equal "$what: exit code 2" "$code" 2
+  equal "$what: one message" "$(num_errors "$err")" 1
+  contains "$what: says why" "$err" "${parts[@]}"
+}
+
 # json FILE-OR-TEXT EXPRESSION: a Python expression over the document `d`.
 json() {
   python3 -c '

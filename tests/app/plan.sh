@@ -37,20 +37,6 @@ printf '\tGPU0\tGPU1\tCPU Affinity\tNUMA Affinity\nGPU0\t X \tNV4\t0-7\t0\nGPU1\
 run plan --model flux.1-dev --cluster smi.txt --device-model a100-sxm-80gb --objective latency
 contains "what nvidia-smi drew, with a model" "$out" "2 devices" "over NVLink"
 
-# refused WHAT WORDS... -- ARGUMENTS...
-refused() {
-  local what=$1 parts=()
-  shift
-  while [[ $1 != -- ]]; do
-    parts+=("$1")
-    shift
-  done
-  shift
-  run "$@"
-  equal "$what: exit code 2" "$code" 2
-  equal "$what: one message" "$(num_errors "$err")" 1
-  contains "$what: says why" "$err" "${parts[@]}"
-}
 on_dgx=(plan --model flux.1-dev --cluster dgx-h100)
 refused "too many heads" "tensor × ulysses is 25, the model has 24 heads" "for example --mesh" -- "${on_dgx[@]}" --mesh ulysses=25
 refused "too many ranks" "ulysses=16,pipeline=4 has 64 ranks, there are 8 devices" -- "${on_dgx[@]}" --mesh ulysses=16,pipeline=4

@@ -90,29 +90,16 @@ contains "a tree of Slurm" "$out" "a[1-2]: 2 nodes of type unknown under l1" "l[
 run SLURM_CONF="$PWD/slurm.conf" SLURM_JOB_ID=7 SLURM_JOB_NODELIST='b,a2' topology --from slurm
 contains "a job of Slurm" "$out" "job 7" "b: 1 node of type unknown under l2"
 
-# refused WHAT PART... -- ARGUMENTS...: exit code 2, and a message with these parts.
-refused() {
-  local what=$1 parts=()
-  shift
-  while [[ $1 != -- ]]; do
-    parts+=("$1")
-    shift
-  done
-  shift
-  run topology "$@"
-  equal "$what: exit code" "$code" 2
-  contains "$what: says so" "$err" "${parts[@]}"
-}
-refused "a slip in a name" "there is no cluster file 'dgx-h100x4' (did you mean 'dgx-h100-x4'?)" -- --from dgx-h100x4
+refused "a slip in a name" "there is no cluster file 'dgx-h100x4' (did you mean 'dgx-h100-x4'?)" -- topology --from dgx-h100x4
 printf 'hello\n' >notes.txt
-refused "a file of no known format" "notes.txt describes no topology" "nvidia-smi topo -m" -- --from notes.txt
+refused "a file of no known format" "notes.txt describes no topology" "nvidia-smi topo -m" -- topology --from notes.txt
 : >empty
-refused "an empty file" "it looks like an empty file" -- --from empty
+refused "an empty file" "it looks like an empty file" -- topology --from empty
 printf '\tGPU0\tGPU1\nGPU0\tX\tOK\nGPU1\tOK\tX\n' >p2p.txt
-refused "another table of nvidia-smi" "it looks like the output of nvidia-smi topo -p2p" -- --from p2p.txt
+refused "another table of nvidia-smi" "it looks like the output of nvidia-smi topo -p2p" -- topology --from p2p.txt
 printf '{"name": "x", "node_types": {}, "nodes": [{"names": "a", "type": "b"}]}' >wrong.json
-refused "JSON with a slip" "wrong.json: nodes[0]: field 'type' names 'b', which is not there" -- --from wrong.json
-refused "a folder" "/" -- --from /
+refused "JSON with a slip" "wrong.json: nodes[0]: field 'type' names 'b', which is not there" -- topology --from wrong.json
+refused "a folder" "/" -- topology --from /
 run topology --from slurm
 equal "outside of Slurm: exit code" "$code" 2
 contains "outside of Slurm: says so" "$err" "this is no Slurm job"

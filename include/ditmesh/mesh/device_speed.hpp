@@ -22,7 +22,6 @@ class DeviceSpeed {
   /// `bytes` read and written.
   double memory_s(double bytes) const { return bytes / bytes_per_s_; }
   double kernel_s() const { return measured_.kernel_s; }
-  double bytes_per_s() const { return bytes_per_s_; }
 
  private:
   double peak_flops_ = 0;
